@@ -1,0 +1,204 @@
+"""What can go wrong, as one tree.
+
+Every error that ends a request is an [AuthError][flask_permjwt.errors.AuthError]: its class carries the
+wire code (``error`` in the JSON answer) and the HTTP status. Nothing here knows HTTP beyond that number;
+``flask_permjwt.web.responses`` turns these errors into Werkzeug exceptions of the same class.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+
+class PermJWTError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class ConfigurationError(PermJWTError):
+    """The application is set up in a way that cannot be served safely; the message names the remedy."""
+
+
+class PermissionSyntaxError(PermJWTError, ValueError):
+    """A permission, a grant or a requirement that is not written as the grammar asks."""
+
+
+class AuthError(PermJWTError):
+    """A request that is refused.
+
+    Attributes:
+        error: the code in the JSON answer (RFC 6749 section 5.2, RFC 6750 section 3.1).
+        status: the HTTP status code.
+        description: one sentence for the client; it never holds a secret or an internal detail.
+    """
+
+    error: ClassVar[str] = "invalid_request"
+    status: ClassVar[int] = 400
+    default_description: ClassVar[str] = "The request is malformed."
+
+    def __init__(self, description: str | None = None) -> None:
+        self.description = description or self.default_description
+        super().__init__(self.description)
+
+
+class InvalidRequestError(AuthError):
+    """Malformed credentials syntax or malformed JSON (RFC 6750 section 3.1, ``invalid_request``)."""
+
+
+class UnauthenticatedError(AuthError):
+    """No acceptable credentials: every 401."""
+
+    error = "invalid_token"
+    status = 401
+    default_description = "Valid credentials are needed."
+
+
+class MissingTokenError(UnauthenticatedError):
+    """No credentials came at all.
+
+    Its challenge carries no error code (RFC 6750 section 3.1, last paragraph).
+    """
+
+    default_description = "An access token is needed."
+
+
+class InvalidTokenError(UnauthenticatedError):
+    """A token that is malformed, forged, of the wrong type, revoked or not valid yet."""
+
+    default_description = "The token is not valid."
+
+
+class ExpiredTokenError(InvalidTokenError):
+    """A token whose time is over (RFC 7519 section 4.1.4)."""
+
+    default_description = "The token has expired."
+
+
+class InvalidCredentialsError(UnauthenticatedError):
+    """A login that failed, in the same words whatever was wrong with it."""
+
+    error = "invalid_credentials"
+    default_description = "The user name or the password is wrong."
+
+
+class CsrfError(UnauthenticatedError):
+    """A cookie came without the CSRF value that belongs to it."""
+
+    error = "csrf_failed"
+    default_description = "The CSRF value is missing or does not belong to the cookie."
+
+
+class InsufficientScopeError(AuthError):
+    """A valid token that lacks a permission (RFC 6750 section 3.1, ``insufficient_scope``).
+
+    Attributes:
+        missing: the permissions that are lacking; a template is named unfilled.
+    """
+
+    error = "insufficient_scope"
+    status = 403
+    default_description = "The token lacks a permission."
+
+    def __init__(self, missing: Iterable[str] = (), description: str | None = None) -> None:
+        self.missing = tuple(missing)
+        if description is None and self.missing:
+            description = f"Missing permissions: {' '.join(self.missing)}"
+        super().__init__(description)
+
+
+class UnsupportedMediaTypeError(AuthError):
+    """A body that is not declared as JSON."""
+
+    error = "unsupported_media_type"
+    status = 415
+    default_description = "The body must be sent as application/json."
+
+
+class BodyTooLargeError(AuthError):
+    """A body longer than any request of this API needs."""
+
+    error = "body_too_large"
+    status = 413
+    default_description = "The body is too large."
+
+
+class InvalidBodyError(AuthError):
+    """A JSON body that does not fit its schema.
+
+    Attributes:
+        errors: messages by field name, as marshmallow gives them.
+    """
+
+    error = "validation_failed"
+    status = 422
+    default_description = "Some fields are not valid."
+
+    def __init__(self, errors: Mapping[str, object], description: str | None = None) -> None:
+        self.errors = dict(errors)
+        super().__init__(description)
+
+
+class TokenTooLargeError(AuthError):
+    """The rights of a user do not fit into a cookie: a browser would drop it without a word."""
+
+    error = "token_too_large"
+    status = 500
+    default_description = (
+        "The access token is too large for a cookie (4,096 bytes): grant wildcards instead of single "
+        "permissions, or deliver the token in the header."
+    )
+
+
+class AccountError(AuthError):
+    """A change to the user store that cannot be made."""
+
+    status = 409
+
+
+class UsernameTakenError(AccountError):
+    """Another user has this name, or one that compares equal (NFKC, case-folded)."""
+
+    error = "username_taken"
+    default_description = "This user name is taken."
+
+
+class EmailTakenError(AccountError):
+    """Another user has this e-mail address, or one that compares equal."""
+
+    error = "email_taken"
+    default_description = "This e-mail address is taken."
+
+
+class RoleTakenError(AccountError):
+    """Another role has this name, or one that compares equal."""
+
+    error = "role_taken"
+    default_description = "This role exists already."
+
+
+class InvalidNameError(AccountError, ValueError):
+    """A user name, a role name or an e-mail address that can never be accepted."""
+
+    error = "invalid_name"
+    status = 422
+
+
+class InvalidPasswordError(AccountError, ValueError):
+    """A password that can never be accepted; the message never holds it."""
+
+    error = "invalid_password"
+    status = 422
+
+
+class UnknownUserError(AccountError, LookupError):
+    """A user who does not exist, or no longer."""
+
+    error = "unknown_user"
+    status = 404
+    default_description = "There is no such user."
+
+
+class UnknownRoleError(AccountError, LookupError):
+    """A role that does not exist."""
+
+    error = "unknown_role"
+    status = 404
+    default_description = "There is no such role."
