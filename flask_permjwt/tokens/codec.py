@@ -1,0 +1,302 @@
+"""The codec: tokens to text and back. The only place that asks PyJWT to decode.
+
+A token is accepted in two steps: what does not depend on time (``verify``, which may be remembered) and what
+does (``judge``, on every request). Checks of our own may only refuse; a signature is accepted by PyJWT alone.
+"""
+
+import base64
+import hmac
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from jwt.api_jws import PyJWS
+
+from flask_permjwt.errors import ExpiredTokenError, InvalidTokenError, TokenTooLargeError
+from flask_permjwt.policy.permissions import Grants, valid_grants
+from flask_permjwt.policy.principal import Principal
+from flask_permjwt.tokens import claims as reading
+from flask_permjwt.tokens.keys import Key, KeyRing
+
+MAX_LENGTH: Final = 16 * 1024
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# What a base64url segment may end with, by its length modulo 4, when the bits that carry nothing are zero.
+_LAST_CHARACTERS: Final = (
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    "",
+    "AQgw",
+    "AEIMQUYcgkosw048",
+)
+_FORGED: Final = "The token's signature is not valid."
+_HASHES: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+
+
+class TokenType(StrEnum):
+    """What a token is for: its ``typ`` header, explicit after RFC 8725 section 3.11."""
+
+    ACCESS = "at+jwt"
+    """RFC 9068 section 2.1."""
+
+    REFRESH = "rt+jwt"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """A token whose signature, type, issuer, audience and shape are right. Its time is not judged here.
+
+    Attributes:
+        type: what it is for.
+        subject: ``sub``.
+        token_id: ``jti``.
+        session_id: ``sid``, the session that it was issued in.
+        version: ``ver``, the count of the user that rises when all of that user's tokens must die.
+        issued_at: ``iat``, in seconds since 1970-01-01 UTC.
+        not_before: ``nbf``, likewise, if it has one.
+        expires_at: ``exp``, likewise.
+        csrf: the CSRF value that is bound to it, if it was issued for a cookie.
+        claims: everything it says, read-only all the way down.
+        principal: who it speaks for; a refresh token's principal has no permissions.
+    """
+
+    type: TokenType
+    subject: str
+    token_id: str
+    session_id: str
+    version: int
+    issued_at: float
+    not_before: float | None
+    expires_at: float
+    csrf: str | None = field(repr=False)
+    claims: Mapping[str, Any] = field(repr=False)
+    principal: Principal
+
+
+class TokenCodec:
+    """Writes and reads the tokens of one app.
+
+    Args:
+        keys: what signs and verifies.
+        issuer: ``iss``, written and then required; None for none.
+        audience: ``aud``, written and then one of them required; empty for none.
+        leeway: seconds by which clocks may differ.
+        permissions_claim: where the permissions stand; dots lead into nested objects.
+
+    Raises:
+        ConfigurationError: ``permissions_claim`` leads into a claim with a meaning of its own.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        *,
+        issuer: str | None = None,
+        audience: tuple[str, ...] = (),
+        leeway: float = 0,
+        permissions_claim: str = "permissions",
+    ) -> None:
+        self._keys: Final = keys
+        self._issuer: Final = issuer
+        self._audience: Final = audience
+        self._leeway: Final = leeway
+        self._permissions_path: Final = reading.check_permissions_claim(permissions_claim)
+        self._jws: Final = PyJWS(algorithms=list(_HASHES))
+        # Headers that we wrote ourselves are known by their text and need no parsing.
+        self._own_headers: Final = {
+            self._header_segment(keys.signing, token_type): (keys.signing, token_type) for token_type in TokenType
+        }
+
+    def encode(self, token_type: TokenType, claims: Mapping[str, object], permissions: Iterable[str] = ()) -> str:
+        """Sign a token.
+
+        Args:
+            token_type: what it is for.
+            claims: everything but issuer, audience and permissions.
+            permissions: grants, written sorted at the permissions claim of access tokens.
+
+        Raises:
+            TokenTooLargeError: it would be longer than ``verify`` takes.
+            TypeError: ``permissions`` is a single string, which would be taken letter by letter; or a claim is
+                no JSON; or something that is no object stands where the permissions claim leads.
+            ValueError: a number in the claims is not finite.
+        """
+        if isinstance(permissions, str):
+            raise TypeError("permissions is a collection of strings, not one string")
+        payload: dict[str, Any] = dict(claims)
+        if self._issuer is not None:
+            payload["iss"] = self._issuer
+        if self._audience:
+            payload["aud"] = self._audience[0] if len(self._audience) == 1 else list(self._audience)
+        if token_type is TokenType.ACCESS:
+            payload = reading.write_path(payload, self._permissions_path, sorted(permissions))
+        text = json.dumps(payload, separators=(",", ":"), allow_nan=False)
+        token = self._sign(self._keys.signing, token_type, text.encode())
+        if len(token) > MAX_LENGTH:
+            raise TokenTooLargeError(
+                "The token is larger than 16 KiB: grant wildcards instead of single permissions."
+            )
+        return token
+
+    def decode(self, token: str, *accepted: TokenType, now: float) -> VerifiedToken:
+        """Verify a token and judge its time.
+
+        Raises:
+            ExpiredTokenError: its time is over.
+            InvalidTokenError: anything else is wrong with it.
+        """
+        verified = self.verify(token, *accepted)
+        self.judge(verified, now)
+        return verified
+
+    def judge(self, token: VerifiedToken, now: float) -> None:
+        """Judge what depends on time (RFC 7519 sections 4.1.4 and 4.1.5).
+
+        Args:
+            token: a verified token.
+            now: seconds since 1970-01-01 UTC.
+
+        Raises:
+            ExpiredTokenError: its time is over.
+            InvalidTokenError: its time has not come.
+        """
+        # Written so that a clock which gives no number lets nothing pass.
+        if not now < token.expires_at + self._leeway:
+            raise ExpiredTokenError
+        if token.not_before is not None and not token.not_before <= now + self._leeway:
+            raise InvalidTokenError("The token is not valid yet.")
+
+    def verify(self, token: str, *accepted: TokenType) -> VerifiedToken:
+        """Check everything about a token that does not depend on time.
+
+        Args:
+            token: the text that was presented.
+            accepted: the types that will do; every other is refused.
+
+        Raises:
+            InvalidTokenError: something is wrong with it; the description says which check failed.
+        """
+        if not isinstance(token, str) or len(token) > MAX_LENGTH or _COMPACT.fullmatch(token) is None:
+            raise InvalidTokenError("The token is malformed.")
+        segments = token.split(".")
+        if not all(map(_is_canonical, segments)):
+            raise InvalidTokenError("The token is malformed.")
+        header, _, signature = segments
+        key, token_type = self._own_headers.get(header) or self._read_header(header)
+        if token_type not in accepted:
+            raise InvalidTokenError("The token is of another type.")
+        _refuse_forged(key, token.encode("ascii"), signature.encode("ascii"))
+        claims = reading.parse_object(self._accept(token, key), "payload")
+        self._check_issuer(claims)
+        self._check_audience(claims)
+        return self._read_claims(token_type, claims)
+
+    def _sign(self, key: Key, token_type: TokenType, payload: bytes) -> str:
+        headers = {"typ": token_type.value, "kid": key.kid}
+        return self._jws.encode(payload, key.secret, algorithm=key.algorithm, headers=headers)
+
+    def _accept(self, token: str, key: Key) -> bytes:
+        """Return the payload of a token whose signature PyJWT accepts."""
+        try:
+            accepted = self._jws.decode_complete(token, key.secret, algorithms=[key.algorithm])
+        except Exception:  # noqa: BLE001  # whatever stops PyJWT from accepting, the answer is no, and never a 500
+            raise InvalidTokenError(_FORGED) from None
+        payload: bytes = accepted["payload"]
+        return payload
+
+    def _header_segment(self, key: Key, token_type: TokenType) -> str:
+        return self._sign(key, token_type, b"{}").partition(".")[0]
+
+    def _read_header(self, segment: str) -> tuple[Key, TokenType]:
+        """Read a header that we did not write to the letter. It chooses among our keys and nothing else.
+
+        ``jku``, ``jwk``, ``x5u`` and ``x5c`` are never looked at (RFC 8725 section 3.10). They are ignored and
+        not refused, as RFC 7515 section 4 asks for what is not understood: refusing protects nobody, since a
+        signature of our own key still has to cover them. ``crit`` is refused, for no extension is understood
+        (RFC 7515 section 4.1.11), and so is ``b64``, which changes what the signature covers (RFC 7797).
+        """
+        header = reading.parse_object(_decode_segment(segment), "header")
+        if "crit" in header or "b64" in header:
+            raise InvalidTokenError("The token needs an extension that is not understood.")
+        try:
+            token_type = TokenType(header.get("typ", ""))
+        except ValueError:
+            raise InvalidTokenError("The token is of another type.") from None
+        key = self._keys.find(header["kid"]) if "kid" in header else self._keys.signing
+        if key is None or header.get("alg") != key.algorithm:
+            raise InvalidTokenError("The token was not signed with a key of this API.")
+        return key, token_type
+
+    def _check_issuer(self, claims: Mapping[str, Any]) -> None:
+        if self._issuer is not None and claims.get("iss") != self._issuer:
+            raise InvalidTokenError("The token is of another issuer.")
+
+    def _check_audience(self, claims: Mapping[str, Any]) -> None:
+        """Check the audience; where none is configured, a token that names one is not for us.
+
+        RFC 7519 section 4.1.3.
+        """
+        if "aud" not in claims and not self._audience:
+            return
+        given = claims.get("aud")
+        named = [given] if isinstance(given, str) else given
+        if (
+            not isinstance(named, list)
+            or not all(isinstance(one, str) for one in named)
+            or not set(named) & set(self._audience)
+        ):
+            raise InvalidTokenError("The token is for another audience.")
+
+    def _read_claims(self, token_type: TokenType, claims: dict[str, Any]) -> VerifiedToken:
+        subject, token_id = reading.text(claims, "sub"), reading.text(claims, "jti")
+        session_id, version = reading.text(claims, "sid"), reading.count(claims, "ver")
+        issued_at, expires_at = reading.date(claims, "iat"), reading.date(claims, "exp")
+        not_before = reading.date(claims, "nbf") if "nbf" in claims else None
+        if expires_at <= issued_at:
+            raise InvalidTokenError("The token was never valid.")
+        csrf = claims.get("csrf")
+        access = token_type is TokenType.ACCESS
+        grants = Grants(valid_grants(reading.read_path(claims, self._permissions_path))) if access else Grants()
+        principal = Principal(
+            subject=subject,
+            grants=grants,
+            roles=reading.names(claims, "roles") if access else frozenset(),
+            claims=claims,
+            token_id=token_id,
+            session_id=session_id,
+            expiry=expires_at,
+        )
+        return VerifiedToken(
+            type=token_type,
+            subject=subject,
+            token_id=token_id,
+            session_id=session_id,
+            version=version,
+            issued_at=issued_at,
+            not_before=not_before,
+            expires_at=expires_at,
+            csrf=csrf if isinstance(csrf, str) else None,
+            claims=principal.claims,
+            principal=principal,
+        )
+
+
+def _refuse_forged(key: Key, token: bytes, signature: bytes) -> None:
+    """Refuse a wrong signature cheaply. Only PyJWT, later, may accept one.
+
+    Raises:
+        InvalidTokenError: the signature is not the one that the key gives (RFC 7518 section 3.2).
+    """
+    right = hmac.digest(key.secret, token.rpartition(b".")[0], _HASHES[key.algorithm])
+    if not hmac.compare_digest(base64.urlsafe_b64encode(right).rstrip(b"="), signature):
+        raise InvalidTokenError(_FORGED)
+
+
+def _is_canonical(segment: str) -> bool:
+    """Tell whether it is base64url without padding (RFC 7515 section 2), in the one spelling of its value."""
+    return segment[-1] in _LAST_CHARACTERS[len(segment) % 4]
+
+
+def _decode_segment(segment: str) -> bytes:
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))

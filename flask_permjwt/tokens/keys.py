@@ -1,0 +1,109 @@
+"""Keys: what signs and verifies. One key serves one algorithm, whatever a token's header says."""
+
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.tokens.wrong_keys import other_kind
+
+_SIZES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
+_MIN_DISTINCT_BYTES: Final = 8
+_REMEDY: Final = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(64))"'
+_HKDF_HASH_SIZE: Final = 32
+_HKDF_MAX_LENGTH: Final = 255 * _HKDF_HASH_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key with the one algorithm that it serves.
+
+    Attributes:
+        kid: its name in token headers (RFC 7515 section 4.1.4): the thumbprint of RFC 7638.
+        algorithm: the name of RFC 7518 section 3.1.
+        secret: the key itself.
+    """
+
+    kid: str
+    algorithm: str
+    secret: bytes = field(repr=False)
+
+
+class KeyRing:
+    """The keys of one app.
+
+    Args:
+        signing: the key that signs, and that verifies tokens without a ``kid``.
+    """
+
+    def __init__(self, signing: Key) -> None:
+        self.signing: Final = signing
+        self._by_kid: Final = {signing.kid: signing}
+
+    def find(self, kid: object) -> Key | None:
+        """Return the key with this name, compared exactly; None when there is none or it is no string."""
+        return self._by_kid.get(kid) if isinstance(kid, str) else None
+
+
+def derive_secret(master: bytes, purpose: bytes, length: int, *, salt: bytes = b"") -> bytes:
+    """Derive a secret of its own for one purpose, by HKDF with SHA-256 (RFC 5869).
+
+    Args:
+        master: the secret to derive from; the strength of what is derived is never more than its own.
+        purpose: what it is for (``info`` in the RFC); different purposes give unrelated secrets.
+        length: bytes wanted, from 1 to 8,160.
+        salt: need not be secret; without one, zeros are used (RFC 5869 section 2.2).
+
+    Raises:
+        ValueError: ``length`` is out of bounds.
+    """
+    if not 1 <= length <= _HKDF_MAX_LENGTH:
+        raise ValueError(f"HKDF-SHA256 gives 1 to {_HKDF_MAX_LENGTH} bytes, not {length}")
+    pseudorandom = hmac.digest(salt or bytes(_HKDF_HASH_SIZE), master, "sha256")
+    block, derived, counter = b"", b"", 1
+    while len(derived) < length:
+        block = hmac.digest(pseudorandom, block + purpose + bytes([counter]), "sha256")
+        derived += block
+        counter += 1
+    return derived[:length]
+
+
+def hmac_key(secret: bytes | str, algorithm: str, *, allow_weak: bool = False) -> Key:
+    """Make a key for HS256, HS384 or HS512.
+
+    Args:
+        secret: at least as many bytes as the hash gives: 32, 48 or 64 (RFC 7518 section 3.2).
+        algorithm: the one that it serves.
+        allow_weak: let a secret of few different bytes pass; for tests.
+
+    Raises:
+        ConfigurationError: it is too short, weak, or a key of another kind, or no HMAC algorithm was named;
+            the message names the remedy and never holds the secret.
+    """
+    size = _SIZES.get(algorithm)
+    if size is None:
+        raise ConfigurationError(f"{algorithm!r} is no algorithm for a secret; use one of {', '.join(_SIZES)}")
+    raw = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+    if not raw:
+        raise ConfigurationError(f"the secret of {algorithm} is empty; {_REMEDY}")
+    kind = other_kind(raw)
+    if kind is not None:
+        raise ConfigurationError(f"the secret of {algorithm} must be random bytes, not {kind}; {_REMEDY}")
+    if len(raw) < size:
+        raise ConfigurationError(f"the secret of {algorithm} must have at least {size} bytes; {_REMEDY}")
+    if not allow_weak and len(set(raw)) < _MIN_DISTINCT_BYTES:
+        raise ConfigurationError(f"the secret of {algorithm} repeats too few characters; {_REMEDY}")
+    return Key(_thumbprint(raw), algorithm, raw)
+
+
+def _thumbprint(secret: bytes) -> str:
+    """Name a symmetric key by the thumbprint of its JWK (RFC 7638 section 3.2)."""
+    members = {"k": _base64url(secret), "kty": "oct"}
+    return _base64url(hashlib.sha256(json.dumps(members, separators=(",", ":")).encode()).digest())
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
