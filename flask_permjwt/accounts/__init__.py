@@ -1,0 +1,1 @@
+"""Who they are: models, the user store, passwords, sessions and the use-cases. No request, no response."""

@@ -1,0 +1,111 @@
+"""Passwords: argon2id (RFC 9106), with the same work whether or not there is anybody to log in."""
+
+import base64
+import secrets
+from typing import Final
+
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.low_level import ARGON2_VERSION, Type
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from flask_permjwt.errors import ConfigurationError, InvalidPasswordError
+
+MAX_PASSWORD: Final = 1024
+
+
+class PasswordHash(str):
+    """A hash that does not show itself where the parameters of a statement are logged or told in an error."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<password hash>"
+
+
+class Passwords:
+    """Hashes and verifies passwords.
+
+    A password is the bytes of its UTF-8 text: nothing is cut off, trimmed or folded. The defaults are the
+    second recommended option of RFC 9106 section 4.
+
+    Args:
+        hasher: makes argon2id hashes with other parameters.
+
+    Raises:
+        ConfigurationError: it makes hashes of another kind, which only withstand some of the attacks.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher: Final = hasher or PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+        if self._hasher.type is not Type.ID:
+            raise ConfigurationError("passwords are hashed with argon2id (RFC 9106): make the hasher of that type")
+        self._dummy: Final = _hash_of_nothing(self._hasher)
+
+    def hash(self, password: str) -> str:
+        """Hash a password with a fresh salt.
+
+        Raises:
+            InvalidPasswordError: it is empty, longer than 1,024 characters, or no valid Unicode text.
+        """
+        if not isinstance(password, str) or not password:
+            raise InvalidPasswordError("A password must not be empty.")
+        if len(password) > MAX_PASSWORD:
+            raise InvalidPasswordError(f"A password has at most {MAX_PASSWORD} characters.")
+        try:
+            encoded = password.encode()
+        except UnicodeEncodeError:
+            raise InvalidPasswordError("A password must be valid Unicode text.") from None
+        return PasswordHash(self._hasher.hash(encoded))
+
+    def verify(self, password_hash: str | None, password: str) -> bool:
+        """Tell whether a password belongs to a hash.
+
+        Where the answer is known beforehand (there is no hash, or none that can be read; the password could
+        never have been set), the same work is done with a hash that nothing fits. Only a password of more
+        than 1,024 characters is refused without work: callers refuse it before they look for the user.
+        """
+        if len(password) > MAX_PASSWORD:
+            return False
+        encoded = password.encode("utf-8", "surrogatepass")
+        possible = bool(password) and encoded.decode("utf-8", "ignore") == password
+        if password_hash is not None and possible:
+            try:
+                return self._hasher.verify(password_hash, encoded)
+            except VerifyMismatchError:
+                return False
+            except (VerificationError, ValueError):
+                # Not a hash of argon2: InvalidHashError and a hash that is no ASCII are ValueErrors.
+                pass
+        try:
+            self._hasher.verify(self._dummy, encoded)
+        except VerifyMismatchError:
+            return False
+        raise AssertionError("a hash that nothing fits was fitted")  # pragma: no cover
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Tell whether a hash is weaker than what is made now. A stronger one is left alone."""
+        try:
+            has = extract_parameters(password_hash)
+        except InvalidHashError:
+            return True
+        hasher = self._hasher
+        return has.type is not hasher.type or any(
+            (
+                has.version < ARGON2_VERSION,
+                has.time_cost < hasher.time_cost,
+                has.memory_cost < hasher.memory_cost,
+                has.hash_len < hasher.hash_len,
+                has.salt_len < hasher.salt_len,
+            )
+        )
+
+
+def _hash_of_nothing(hasher: PasswordHasher) -> str:
+    """Write a hash with these parameters that no known password fits, without the work of making one."""
+
+    def random(size: int) -> str:
+        return base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
+
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${random(hasher.salt_len)}${random(hasher.hash_len)}"

@@ -1,0 +1,107 @@
+"""A world to test accounts in: an app with a database, the store, sessions and the use-cases."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_permjwt.accounts.models import Models, build_models
+from flask_permjwt.accounts.passwords import Passwords
+from flask_permjwt.accounts.service import Accounts
+from flask_permjwt.accounts.sessions import Sessions
+from flask_permjwt.accounts.sql_store import SQLUserStore
+from flask_permjwt.tokens.codec import TokenCodec, TokenType
+from flask_permjwt.tokens.keys import KeyRing, hmac_key
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass
+class World:
+    """Everything of one app; ``again()`` is what another worker of the same app would have."""
+
+    app: Flask
+    db: SQLAlchemy
+    models: Models
+    passwords: Passwords
+    users: SQLUserStore[Any]
+    sessions: Sessions
+    codec: TokenCodec
+    accounts: Accounts
+    clock: Any
+
+    def log_in(self, name="alice", password=PASSWORD, **options):
+        with self.accounts.transaction():
+            return self.accounts.log_in(name, password, **{"bind_csrf": False, **options})
+
+    def refresh(self, refresh_token, **options):
+        token = self.verified(refresh_token)
+        with self.accounts.transaction():
+            return self.accounts.refresh(token, **{"bind_csrf": False, **options})
+
+    def log_out(self, text):
+        with self.accounts.transaction():
+            self.accounts.log_out(self.verified(text))
+
+    def verified(self, text):
+        return self.codec.decode(text, *TokenType, now=self.clock())
+
+    def row(self, session_id):
+        return self.db.session.get(self.models.session, session_id, populate_existing=True)
+
+
+@pytest.fixture
+def make_world(fake_clock, fast_passwords, make_database_url):
+    """Build a world on a database; its tables are made, its context is pushed, its connections closed.
+
+    It asks for ``make_database_url`` so that connections are closed before databases are dropped.
+    """
+    made = []
+
+    def make(url, *, db=None, user_model=None, passwords=None, create=True, **options):
+        db = db or SQLAlchemy()
+        models = build_models(db, user_model)
+        app = Flask("world")
+        app.config["SQLALCHEMY_DATABASE_URI"] = url
+        db.init_app(app)
+        passwords = passwords or fast_passwords
+        users = SQLUserStore(db, models, passwords, clock=fake_clock)
+        sessions = Sessions(db, models.session)
+        codec = TokenCodec(KeyRing(hmac_key(secrets.token_bytes(32), "HS256")))
+        lifetimes = {"access_lifetime": 900, "refresh_lifetime": 30 * 86400, "csrf_secret": b"c" * 32}
+        accounts = Accounts(users, sessions, codec, passwords, clock=fake_clock, **{**lifetimes, **options})
+        context = app.app_context()
+        context.push()
+        if create:
+            db.create_all()
+        made.append((db, context))
+        return World(app, db, models, passwords, users, sessions, codec, accounts, fake_clock)
+
+    yield make
+    for db, context in reversed(made):
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+        context.pop()
+
+
+@pytest.fixture
+def world(make_world, database_url):
+    """A world on each kind of database."""
+    return make_world(database_url)
+
+
+@pytest.fixture
+def sqlite_world(make_world, make_database_url):
+    """A world on SQLite, for laws that no other database can break."""
+    return make_world(make_database_url("sqlite"))
+
+
+@pytest.fixture
+def alice(world):
+    user = world.users.create("Alice", PASSWORD, email="Alice@Example.com")
+    world.db.session.commit()
+    return user

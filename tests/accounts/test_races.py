@@ -1,0 +1,180 @@
+"""Races between real processes on each kind of database: one winner, and a clear answer for everybody else."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORKERS = 3
+ROUNDS = 12
+
+
+class Workers:
+    """Processes that do the same, or each its own, at the same moment."""
+
+    def __init__(self):
+        command = [sys.executable, Path(__file__).with_name("race_worker.py")]
+        # The package under test, installed or not.
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        self.processes = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+            for _ in range(WORKERS)
+        ]
+
+    def all(self, command, **arguments):
+        return self.each([(command, arguments)] * WORKERS)
+
+    def each(self, commands):
+        for process, command in zip(self.processes, commands, strict=True):
+            process.stdin.write(json.dumps(command) + "\n")
+        for process in self.processes:
+            process.stdin.flush()
+        return [json.loads(process.stdout.readline()) for process in self.processes]
+
+    def close(self):
+        for process in self.processes:
+            process.stdin.close()
+        for process in self.processes:
+            process.wait(10)
+            process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def crew():
+    processes = Workers()
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+def workers(world, database_url, crew):
+    done = [{"answer": None}] * WORKERS
+    assert crew.all("enter", url=database_url) == done
+    yield crew
+    assert crew.all("leave") == done
+
+
+def outcome(answers, *, winner, losers):
+    assert sorted(answers, key=str) == sorted([winner] + [losers] * (WORKERS - 1), key=str)
+
+
+def test_of_several_creations_of_one_name_one_wins_and_the_others_are_told(world, workers):
+    won, lost = {"answer": None}, {"error": "UsernameTakenError"}
+    for number in range(ROUNDS):
+        outcome(workers.all("create", name=f"Straße{number}", email=None), winner=won, losers=lost)
+    for number in range(ROUNDS):
+        spellings = [f"USER{number}", f"user{number}", f"User{number}"]
+        commands = [("create", {"name": name, "email": None}) for name in spellings]
+        outcome(workers.each(commands), winner=won, losers=lost)
+    assert len(world.db.session.execute(world.models.user.__table__.select()).all()) == 2 * ROUNDS
+    assert len(world.db.session.execute(world.models.user_permissions.select()).all()) == 2 * ROUNDS
+
+
+def test_of_several_creations_with_one_address_one_wins_and_the_others_are_told(workers):
+    for number in range(ROUNDS):
+        commands = [
+            ("create", {"name": f"user{number}-{worker}", "email": f"{number}@example.com"})
+            for worker in range(WORKERS)
+        ]
+        outcome(workers.each(commands), winner={"answer": None}, losers={"error": "EmailTakenError"})
+
+
+def test_of_several_creations_of_one_role_one_wins_and_the_others_are_told(workers):
+    for number in range(ROUNDS):
+        outcome(
+            workers.all("create_role", name=f"role{number}"),
+            winner={"answer": None},
+            losers={"error": "RoleTakenError"},
+        )
+
+
+def test_of_several_equal_grants_one_counts_and_none_fails(world, alice, workers):
+    for number in range(ROUNDS):
+        answers = workers.all("grant", name="alice", permissions=[f"a:{number}", f"b:{number}"])
+        outcome(answers, winner={"answer": [f"a:{number}", f"b:{number}"]}, losers={"answer": []})
+    world.db.session.rollback()
+    assert len(world.users.permissions_of(alice)) == 2 * ROUNDS
+    assert alice.policy_version == 1 + ROUNDS
+
+
+def test_of_several_different_changes_each_is_counted(world, alice, workers):
+    role = world.users.create_role("editor")
+    for number in range(WORKERS):
+        world.users.create_role(f"role{number}")
+    world.db.session.commit()
+    for number in range(ROUNDS):
+        own = [("grant", {"name": "alice", "permissions": [f"p:{number}:{worker}"]}) for worker in range(WORKERS)]
+        assert all("answer" in one for one in workers.each(own))
+        of_role = [
+            ("grant_role", {"name": "editor", "permissions": [f"p:{number}:{worker}"]})
+            for worker in range(WORKERS)
+        ]
+        assert all("answer" in one for one in workers.each(of_role))
+    assigned = workers.each([("assign", {"name": "alice", "role": f"role{worker}"}) for worker in range(WORKERS)])
+    assert assigned == [{"answer": None}] * WORKERS
+    world.db.session.rollback()
+    assert alice.policy_version == 1 + WORKERS * ROUNDS + WORKERS
+    assert role.policy_version == 1 + WORKERS * ROUNDS
+
+
+def test_of_several_equal_revocations_one_removed_it(world, alice, workers):
+    world.users.grant(alice, *[f"p:{number}" for number in range(ROUNDS)])
+    world.db.session.commit()
+    for number in range(ROUNDS):
+        answers = workers.all("revoke", name="alice", permissions=[f"p:{number}"])
+        outcome(answers, winner={"answer": [f"p:{number}"]}, losers={"answer": []})
+    world.db.session.rollback()
+    assert alice.policy_version == 2 + ROUNDS
+
+
+def test_of_several_deletions_one_deletes_and_the_others_are_told(world, workers):
+    for number in range(ROUNDS):
+        world.users.create(f"user{number}", permissions=["a"])
+    world.db.session.commit()
+    for number in range(ROUNDS):
+        # Who looks the user up after the deletion has nothing to delete, and is told by Python.
+        answers = [
+            one.get("error", "deleted").partition(":")[0] for one in workers.all("delete", name=f"user{number}")
+        ]
+        assert answers.count("deleted") == 1
+        assert set(answers) <= {"deleted", "UnknownUserError", "TypeError"}
+
+
+def test_a_refresh_storm_rotates_once_and_everybody_gets_the_same_successor(world, alice, workers):
+    for number in range(ROUNDS):
+        grant = world.sessions.open(alice.public_id, now=1000, lifetime=9000, opened_by="password")
+        world.db.session.commit()
+        arguments = {"session_id": grant.session_id, "subject": alice.public_id, "token_id": grant.token_id}
+        answers = [one["answer"] for one in workers.all("rotate", **arguments, now=2000 + number, grace=10)]
+        assert sorted(one["kind"] for one in answers) == ["Replayed"] * (WORKERS - 1) + ["Rotated"]
+        assert len({json.dumps(one["successor"], sort_keys=True) for one in answers}) == 1
+
+
+def test_without_a_grace_a_refresh_storm_ends_the_session_and_no_other(world, alice, workers):
+    spared = world.sessions.open(alice.public_id, now=1000, lifetime=9000, opened_by="password")
+    for number in range(ROUNDS):
+        grant = world.sessions.open(alice.public_id, now=1000, lifetime=9000, opened_by="password")
+        world.db.session.commit()
+        arguments = {"session_id": grant.session_id, "subject": alice.public_id, "token_id": grant.token_id}
+        answers = [one["answer"]["kind"] for one in workers.all("rotate", **arguments, now=2000 + number, grace=0)]
+        assert sorted(answers) == ["Gone"] * (WORKERS - 2) + ["Reused", "Rotated"]
+        world.db.session.rollback()
+        assert world.row(grant.session_id).ended_at is not None
+    assert world.row(spared.session_id).ended_at is None
+
+
+def test_whoever_comes_first_a_session_of_a_disabled_user_is_over(world, workers):
+    for number in range(ROUNDS):
+        user = world.users.create(f"user{number}")
+        grant = world.sessions.open(user.public_id, now=1000, lifetime=9000, opened_by="password")
+        world.db.session.commit()
+        rotate = {"session_id": grant.session_id, "subject": user.public_id, "token_id": grant.token_id}
+        commands = [("rotate", {**rotate, "now": 2000, "grace": 10})] * (WORKERS - 1)
+        answers = workers.each([*commands, ("disable", {"name": f"user{number}"})])
+        assert all("answer" in one for one in answers), answers
+        world.db.session.rollback()
+        assert world.row(grant.session_id).ended_at is not None
+        assert not user.active
