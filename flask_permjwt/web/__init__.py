@@ -1,0 +1,1 @@
+"""The face to Flask: transports, the hook, the decorators, the policy table, errors to responses."""

@@ -1,0 +1,167 @@
+"""Identity: from the request's credential to a principal, once per request, and what views see of it."""
+
+import hmac
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import Request, current_app, request
+from werkzeug.local import LocalProxy
+
+from flask_permjwt.errors import (
+    AuthError,
+    CsrfError,
+    InsufficientScopeError,
+    InvalidTokenError,
+    MissingTokenError,
+)
+from flask_permjwt.policy.decision import Denied, Reason, Rule, decide
+from flask_permjwt.policy.principal import ANONYMOUS, Principal
+from flask_permjwt.policy.requirements import NO_VALUES, Requirement, Values, all_of
+from flask_permjwt.tokens.codec import TokenType, VerifiedToken
+from flask_permjwt.web.responses import http_error
+from flask_permjwt.web.state import AppState, RequestState, request_state
+from flask_permjwt.web.transports import Source
+
+if TYPE_CHECKING:
+    from flask_permjwt.accounts.models import UserMixin
+
+
+def resolve(state: RequestState) -> Principal:
+    """Find out who the request acts for; the answer is kept for the rest of the request.
+
+    Whatever is wrong with the credentials, the principal is anonymous and ``state.refusal`` says why.
+    """
+    if state.principal is None:
+        try:
+            token = _access_token(state)
+            state.principal = token.principal
+        except AuthError as error:
+            state.refusal = error
+            state.principal = ANONYMOUS
+    return state.principal
+
+
+def _access_token(state: RequestState) -> VerifiedToken:
+    app = state.app
+    credential = app.transport.from_header(request)
+    if app.settings.headers and app.settings.header_name.casefold() != "authorization":
+        # Caches keep answers to requests with Authorization apart by themselves (RFC 9111 section 3.5).
+        state.vary.add(app.settings.header_name)
+    if credential is None and app.settings.cookies:
+        state.vary.add("Cookie")
+        credential = app.transport.from_access_cookie(request)
+    if credential is None:
+        raise MissingTokenError
+    token = app.codec.decode(credential.token, TokenType.ACCESS, now=app.clock())
+    if credential.source is Source.COOKIE:
+        check_csrf(app, request, token)
+    return token
+
+
+def check_csrf(app: AppState, request: Request, token: VerifiedToken) -> None:
+    """Check that an unsafe request repeats the CSRF value that is bound to the cookie's token.
+
+    Raises:
+        CsrfError: it does not, or the token was not issued for a cookie.
+    """
+    if not app.transport.needs_csrf(request):
+        return
+    if not token.csrf or not hmac.compare_digest(token.csrf.encode(), app.transport.csrf_header(request)):
+        raise CsrfError
+
+
+def enforce(state: RequestState, need: Requirement | Rule, values: Values = NO_VALUES) -> None:
+    """Let the request's principal pass, or end the request.
+
+    Raises:
+        HTTPException: 401, 403 or (for malformed credentials) 400, of the class of the error.
+    """
+    decision = decide(resolve(state), need, values)
+    if isinstance(decision, Denied):
+        raise http_error(_refusal(state, decision)) from None
+    state.enforced = True
+
+
+def _refusal(state: RequestState, decision: Denied) -> AuthError:
+    if decision.reason is Reason.UNAUTHENTICATED:
+        return state.refusal or MissingTokenError()
+    if decision.reason is Reason.CLOSED:
+        return InsufficientScopeError(description="This view declares no permissions and is closed.")
+    return InsufficientScopeError(decision.missing)
+
+
+def check_permissions(*permissions: object, **values: object) -> None:
+    """Need all these permissions from here on; call it inside a view.
+
+    Args:
+        permissions: strings, string enum members, ``any_of`` or ``all_of`` groups.
+        values: what templates such as ``"project:{project_id}:edit"`` are filled with. Names not given here
+            are taken from the arguments that routing matched.
+
+    Raises:
+        HTTPException: 401 or 403, of the class of the error.
+        PermissionSyntaxError: there is no permission, or one is not written as the grammar asks.
+    """
+    requirement = all_of(*permissions)
+    enforce(request_state(), requirement, _values(requirement, values))
+
+
+def has_permissions(*permissions: object, **values: object) -> bool:
+    """Tell whether the request's principal has all these permissions; False for an anonymous one.
+
+    Takes what ``check_permissions`` takes.
+
+    Raises:
+        PermissionSyntaxError: there is no permission, or one is not written as the grammar asks.
+    """
+    requirement = all_of(*permissions)
+    principal = resolve(request_state())
+    return not isinstance(decide(principal, requirement, _values(requirement, values)), Denied)
+
+
+def _values(requirement: Requirement, given: Values) -> Values:
+    return {**routed_values(request_state()), **given} if requirement.fields else NO_VALUES
+
+
+def routed_values(state: RequestState) -> Values:
+    """Return the view's arguments as routing matched them, whatever a preprocessor took away since."""
+    if state.routed is None:
+        state.routed = _match_again()
+    return state.routed
+
+
+def _match_again() -> Values:
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None or request.url_rule is None:
+        return NO_VALUES
+    rule, values = adapter.match(return_rule=True)
+    return values if rule is request.url_rule else NO_VALUES
+
+
+def _current_principal() -> Principal:
+    return resolve(request_state())
+
+
+def _current_user() -> Any:
+    state = request_state()
+    principal = resolve(state)
+    if principal.subject is None:
+        return None
+    if state.user is None:
+        user = state.app.store.get(principal.subject)
+        if user is None or not user.active or user.token_version != principal.claims.get("ver"):
+            if not state.enforced:
+                return None
+            raise http_error(InvalidTokenError("The token's user is no longer active."))
+        state.user = user
+    return state.user
+
+
+current_principal = cast("Principal", LocalProxy(_current_principal))
+"""Who the current request acts for; anonymous where a public view was called without a valid token."""
+
+current_user = cast("UserMixin", LocalProxy(_current_user))
+"""The user's row, loaded on first use; false where no valid token came.
+
+When the user was deleted or disabled since the token was issued, its first use ends the request with 401 in a
+guarded view; in a public one it is false.
+"""

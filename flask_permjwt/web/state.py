@@ -1,0 +1,96 @@
+"""What the extension keeps per app, and what it keeps per request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Flask, current_app, request
+
+from flask_permjwt.accounts.service import Accounts
+from flask_permjwt.accounts.store import UserStore
+from flask_permjwt.errors import AuthError
+from flask_permjwt.policy.principal import Principal
+from flask_permjwt.settings import Settings
+from flask_permjwt.tokens.clock import Clock
+from flask_permjwt.tokens.codec import TokenCodec
+from flask_permjwt.web.transports import Transport
+
+if TYPE_CHECKING:
+    from flask_permjwt.web.table import Entry, PolicyTable
+
+EXTENSION: Final = "permjwt"
+REQUEST_KEY: Final = "_permjwt_state"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AppState:
+    """Everything the extension built for one app, in ``app.extensions["permjwt"]``."""
+
+    settings: Settings
+    clock: Clock
+    codec: TokenCodec
+    store: UserStore[Any]
+    accounts: Accounts
+    transport: Transport
+    table: "PolicyTable"
+
+
+@dataclass(slots=True, eq=False)
+class RequestState:
+    """What is known about one request.
+
+    It is bound to the request object: ``g`` lives as long as the application context, which may outlive one
+    request, and the next, anonymous one would be served as the previous user.
+
+    Attributes:
+        app: the state of the app that serves the request.
+        principal: who it acts for, once resolved; anonymous when the credentials were not acceptable.
+        refusal: why the principal is anonymous, once resolved.
+        user: the user's row, once loaded.
+        entry: what the policy table says about the request's view and method.
+        routed: the view's arguments as routing matched them.
+        enforced: something was enforced and granted.
+        used: the guarded wrappers that have used up the hook's decision.
+        vary: the headers that the response depends on.
+    """
+
+    app: AppState
+    principal: Principal | None = None
+    refusal: AuthError | None = None
+    user: Any = None
+    entry: "Entry | None" = None
+    routed: Mapping[str, object] | None = None
+    enforced: bool = False
+    used: set[Any] = field(default_factory=set)
+    vary: set[str] = field(default_factory=set)
+
+
+def app_state(app: Flask | None = None) -> AppState:
+    """Return what ``init_app`` built for an app (by default the current one).
+
+    Raises:
+        RuntimeError: ``init_app`` was not called for it.
+    """
+    target = app or current_app
+    try:
+        state = target.extensions[EXTENSION]
+    except KeyError:
+        raise RuntimeError(
+            f"the app {target.name!r} has guarded views but no PermJWT: call permjwt.init_app(app)"
+        ) from None
+    assert isinstance(state, AppState)  # noqa: S101  # only init_app writes there
+    return state
+
+
+def request_state() -> RequestState:
+    """Return the state of the current request, made on first use.
+
+    Raises:
+        RuntimeError: there is no current request, or no PermJWT on the app.
+    """
+    attributes = request._get_current_object().__dict__  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
+    state = attributes.get(REQUEST_KEY)
+    if state is None:
+        state = attributes[REQUEST_KEY] = RequestState(app_state())
+    assert isinstance(state, RequestState)  # noqa: S101  # the key is private to this function
+    return state
