@@ -1,0 +1,83 @@
+"""Permissions for Flask views, enforced from JSON Web Tokens, with a login blueprint and a SQL user store."""
+
+from flask_permjwt.accounts.models import UserMixin
+from flask_permjwt.accounts.store import Account, Rights, UserStore
+from flask_permjwt.errors import (
+    AccountError,
+    AuthError,
+    BodyTooLargeError,
+    ConfigurationError,
+    CsrfError,
+    EmailTakenError,
+    ExpiredTokenError,
+    InsufficientScopeError,
+    InvalidBodyError,
+    InvalidCredentialsError,
+    InvalidNameError,
+    InvalidPasswordError,
+    InvalidRequestError,
+    InvalidTokenError,
+    MissingTokenError,
+    PermissionSyntaxError,
+    PermJWTError,
+    RoleTakenError,
+    TokenTooLargeError,
+    UnauthenticatedError,
+    UnknownRoleError,
+    UnknownUserError,
+    UnsupportedMediaTypeError,
+    UsernameTakenError,
+)
+from flask_permjwt.extension import PermJWT
+from flask_permjwt.policy.principal import Principal
+from flask_permjwt.policy.requirements import all_of, any_of
+from flask_permjwt.web.decorators import protect, public, requires_login, requires_permissions
+from flask_permjwt.web.identity import (
+    check_permissions,
+    current_principal,
+    current_user,
+    has_permissions,
+)
+
+__all__ = [
+    "Account",
+    "AccountError",
+    "AuthError",
+    "BodyTooLargeError",
+    "ConfigurationError",
+    "CsrfError",
+    "EmailTakenError",
+    "ExpiredTokenError",
+    "InsufficientScopeError",
+    "InvalidBodyError",
+    "InvalidCredentialsError",
+    "InvalidNameError",
+    "InvalidPasswordError",
+    "InvalidRequestError",
+    "InvalidTokenError",
+    "MissingTokenError",
+    "PermJWT",
+    "PermJWTError",
+    "PermissionSyntaxError",
+    "Principal",
+    "Rights",
+    "RoleTakenError",
+    "TokenTooLargeError",
+    "UnauthenticatedError",
+    "UnknownRoleError",
+    "UnknownUserError",
+    "UnsupportedMediaTypeError",
+    "UserMixin",
+    "UserStore",
+    "UsernameTakenError",
+    "all_of",
+    "any_of",
+    "check_permissions",
+    "current_principal",
+    "current_user",
+    "has_permissions",
+    "protect",
+    "public",
+    "requires_login",
+    "requires_permissions",
+]

@@ -1,0 +1,1 @@
+"""The login blueprint: schemas and short views."""

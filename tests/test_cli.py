@@ -1,0 +1,206 @@
+"""The commands under ``flask permjwt``."""
+
+import json
+import secrets
+
+import pytest
+from flask import Flask
+from flask.views import MethodView
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_permjwt import PermJWT, public, requires_login, requires_permissions
+
+
+@pytest.fixture
+def app(monkeypatch, fast_passwords):
+    monkeypatch.setattr("flask_permjwt.extension.Passwords", lambda: fast_passwords)
+    app = Flask(__name__, static_folder=None)
+    app.config.update(TESTING=True, SECRET_KEY=secrets.token_hex(32), SQLALCHEMY_DATABASE_URI="sqlite://")
+    db = SQLAlchemy(app)
+    app.extensions["test_permjwt"] = PermJWT(app, db=db)
+    with app.app_context():
+        db.create_all()
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def run(app):
+    def call(*arguments, typed=None):
+        return app.test_cli_runner().invoke(args=["permjwt", *arguments], input=typed)
+
+    return call
+
+
+@pytest.fixture
+def users(app):
+    with app.app_context():
+        yield app.extensions["test_permjwt"].users
+
+
+PASSWORD = "correct horse battery staple\n"
+
+
+def test_create_user_asks_for_the_password_twice_and_never_shows_it(run, users):
+    result = run("create-user", "Alice", "--email", "a@example.com", "-p", "reports:*", typed=PASSWORD * 2)
+    assert result.exit_code == 0
+    assert "Created Alice." in result.output
+    assert "correct horse" not in result.output
+    alice = users.find("alice")
+    assert alice.email == "a@example.com"
+    assert users.permissions_of(alice) == {"reports:*"}
+    assert run("create-user", "ALICE", typed=PASSWORD * 2).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["create-user", "a@b"], "no @"),
+        (["create-user", "a", "-p", "re*"], "no grant"),
+        (["create-user", "a", "-r", "nobody"], "no role"),
+        (["grant", "nobody", "x"], "no user"),
+        (["grant", "--role", "nobody", "x"], "no role"),
+        (["revoke", "nobody", "x"], "no user"),
+        (["show", "nobody"], "no user"),
+        (["roles", "assign", "nobody", "x"], "no user"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_clear_words_with_exit_code_1(run, arguments, words):
+    result = run(*arguments, typed=PASSWORD * 2)
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_grant_revoke_and_show(run, users):
+    run("create-user", "alice", typed=PASSWORD * 2)
+    assert run("grant", "alice", "a:b", "c:*").exit_code == 0
+    assert run("roles", "create", "editor", "reports:*").exit_code == 0
+    assert run("roles", "create", "Editor").exit_code == 1
+    assert run("roles", "assign", "alice", "editor").exit_code == 0
+    assert run("grant", "--role", "editor", "drafts:read").exit_code == 0
+    shown = run("show", "ALICE").output
+    for line in (
+        "user         alice",
+        "roles        editor",
+        "direct       a:b c:*",
+        "by role      editor: drafts:read reports:*",
+        "permissions  a:b c:* drafts:read reports:*",
+    ):
+        assert line in shown
+    revoked = run("revoke", "alice", "a:b", "reports:*")
+    assert "Took a:b from alice." in revoked.output
+    assert "not granted reports:* directly" in revoked.output
+    assert run("roles", "unassign", "alice", "editor").exit_code == 0
+    assert users.rights(users.find("alice")).permissions == {"c:*"}
+    assert "editor  drafts:read reports:*" in run("roles").output
+
+
+def test_a_database_without_tables_is_named_with_the_remedy_and_without_a_hash(app, run):
+    with app.app_context():
+        app.extensions["sqlalchemy"].drop_all()
+    for command in (["create-user", "bob"], ["roles"], ["show", "bob"]):
+        result = run(*command, typed=PASSWORD * 2)
+        assert result.exit_code == 1
+        assert "flask db upgrade" in result.output
+        assert "argon2" not in result.output
+
+
+def test_roles_says_when_there_are_none(run):
+    assert "There are no roles." in run("roles").output
+
+
+@pytest.fixture
+def routes(app):
+    app.get("/open", endpoint="open")(lambda: "")
+    app.get("/landing", endpoint="landing")(public(reason="the landing page")(lambda: ""))
+    app.get("/me", endpoint="me")(requires_login(lambda: ""))
+    app.get("/reports", endpoint="reports")(requires_permissions("reports:read")(lambda: ""))
+    app.route("/both", methods=["GET", "PUT"], endpoint="both")(
+        requires_permissions("both:write", methods=["PUT"])(lambda: "")
+    )
+
+    class Items(MethodView):
+        @requires_permissions("items:{item}:read")
+        def get(self, item):
+            return ""
+
+        def delete(self, item):
+            return ""
+
+    app.add_url_rule("/items/<item>", view_func=Items.as_view("items"))
+
+    @requires_permissions("mail:send")
+    def helper():
+        return ""
+
+    return helper
+
+
+def test_routes_lists_every_route_and_method_with_what_it_needs(run, routes):
+    result = run("routes")
+    assert result.exit_code == 0
+    lines = [line.split("  test_cli")[0].split() for line in result.output.splitlines()]
+    for words in (
+        "GET /open open",
+        "GET /landing public (the landing page)",
+        "GET /me login",
+        "GET /reports permissions reports:read",
+        "GET /both partly guarded",
+        "PUT /both permissions both:write",
+        "GET /items/<item> permissions items:{item}:read",
+        "DELETE /items/<item> partly guarded",
+    ):
+        assert any(words.split() == line[: len(words.split())] for line in lines), words
+    assert "helper" in result.output
+
+
+def test_routes_are_aligned(run, routes):
+    table = run("routes").output.split("\n\n")[0].splitlines()
+    column = table[0].index("view")
+    assert all(line[column - 1] == " " and line[column] != " " for line in table)
+
+
+def test_routes_for_machines(run, routes):
+    told = json.loads(run("routes", "--json").output)
+    row = next(row for row in told["routes"] if row["rule"] == "/reports")
+    assert row["kind"] == "permissions"
+    assert row["scopes"] == ["reports:read"]
+    assert row["method"] == "GET"
+    assert row["declared"] is True
+    assert any("helper" in name for name in told["guarded_functions"])
+
+
+def test_check_fails_naming_each_undeclared_view_and_passes_without_one(app, run, routes):
+    result = run("routes", "--check")
+    assert result.exit_code == 1
+    for words in ("GET /open", "GET /both", "DELETE /items/<item>"):
+        assert f"{words} (" in result.output
+    assert "/landing (" not in result.output.split("\n\n")[-1]
+    assert run("routes", "--check", "--json").exit_code == 1
+
+
+def test_check_passes_when_everything_is_declared(app, run):
+    app.get("/reports")(requires_permissions("reports:read")(lambda: ""))
+    app.register_blueprint(app.extensions["test_permjwt"].auth_blueprint, url_prefix="/auth")
+    result = run("routes", "--check")
+    assert result.exit_code == 0
+    assert "Every view is guarded or marked @public." in result.output
+
+
+def test_an_app_without_routes_says_so(run):
+    assert "There are no routes." in run("routes").output
+
+
+def test_default_deny_shows_closed_views(monkeypatch):
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        SECRET_KEY=secrets.token_hex(32), SQLALCHEMY_DATABASE_URI="sqlite://", PERMJWT_DEFAULT_DENY=True
+    )
+    PermJWT(app, db=SQLAlchemy(app))
+    app.get("/forgotten")(lambda: "")
+    result = app.test_cli_runner().invoke(args=["permjwt", "routes", "--check"])
+    assert result.exit_code == 1
+    assert "closed" in result.output

@@ -1,0 +1,193 @@
+"""Settings: read once, and refused at start-up when they cannot be meant."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.settings import Settings, load_settings
+
+
+def load(**settings):
+    return load_settings({f"PERMJWT_{name.upper()}": value for name, value in settings.items()})
+
+
+def test_defaults_are_those_of_the_documentation():
+    assert load() == Settings()
+    assert Settings().access_token_expires == 900
+    assert Settings().refresh_token_expires == 30 * 24 * 3600
+    assert Settings().token_locations == ("headers", "cookies")
+
+
+def test_lifetimes_are_seconds_or_timedeltas():
+    assert load(access_token_expires=60).access_token_expires == 60
+    assert load(access_token_expires=timedelta(minutes=2)).access_token_expires == 120
+
+
+def test_an_unknown_key_is_refused_naming_the_nearest():
+    with pytest.raises(ConfigurationError, match="did you mean PERMJWT_ACCESS_TOKEN_EXPIRES"):
+        load(access_token_expire=60)
+    with pytest.raises(ConfigurationError, match="did you mean PERMJWT_"):
+        load(zzz=1)
+
+
+def test_keys_of_others_are_left_alone():
+    assert load_settings({"JWT_SECRET_KEY": 1, "SECRET_KEY": "x"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("algorithm", "none"),
+        ("algorithm", None),
+        ("algorithm", "RS256x"),
+        ("token_locations", ["query_string"]),
+        ("token_locations", []),
+        ("token_locations", [["headers"]]),
+        ("token_locations", 1),
+        ("header_name", "X Token"),
+        ("header_name", ""),
+        ("header_type", "Bearer "),
+        ("access_token_expires", 0),
+        ("access_token_expires", -1),
+        ("access_token_expires", True),
+        ("access_token_expires", "900"),
+        ("access_token_expires", float("nan")),
+        ("access_token_expires", float("inf")),
+        ("access_token_expires", 10**12),
+        ("access_token_expires", timedelta(0)),
+        ("access_token_expires", None),
+        ("refresh_grace", -1),
+        ("leeway", -1),
+        ("leeway", False),
+        ("cookie_secure", "true"),
+        ("cookie_secure", 1),
+        ("cookie_samesite", "Laxx"),
+        ("cookie_samesite", None),
+        ("cookie_domain", ""),
+        ("cookie_domain", "https://example.com"),
+        ("cookie_domain", ".."),
+        ("cookie_domain", "exa mple.com"),
+        ("cookie_domain", "example.com; Path=/x"),
+        ("cookie_domain", "example.com\r\nX: y"),
+        ("cookie_domain", "example.com\n"),
+        ("cookie_domain", f"{'x' * 64}.com"),
+        ("cookie_domain", "x." * 126 + "com"),
+        ("access_token_expires", 10**400),
+        ("access_cookie_name", "a;b"),
+        ("issuer", 5),
+        ("issuer", ""),
+        ("audience", []),
+        ("audience", [""]),
+        ("audience", 5),
+        ("secret_key", 12345678901234567890),
+        ("permissions_claim", ""),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_naming_its_key(name, value):
+    with pytest.raises(ConfigurationError, match=f"PERMJWT_{name.upper()} must be"):
+        load(**{name: value})
+
+
+def test_a_secret_is_never_shown():
+    with pytest.raises(ConfigurationError) as refusal:
+        load(secret_key=1234567890)
+    assert "1234567890" not in str(refusal.value)
+    with pytest.raises(ConfigurationError) as refusal:
+        load(algorithm="a secret under the wrong key")
+    assert "a secret" not in str(refusal.value)
+    assert "hunter2" not in repr(load(secret_key="hunter2" * 10))
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"access_token_expires": 100, "refresh_token_expires": 50}, "PERMJWT_REFRESH_TOKEN_EXPIRES"),
+        ({"cookie_samesite": "None", "cookie_secure": False}, "PERMJWT_COOKIE_SECURE"),
+        ({"cookie_partitioned": True, "cookie_secure": False}, "PERMJWT_COOKIE_SECURE"),
+        ({"access_cookie_name": "refresh_token"}, "PERMJWT_ACCESS_COOKIE_NAME"),
+        ({"access_cookie_name": "__Secure-a", "cookie_secure": False}, "PERMJWT_COOKIE_SECURE"),
+        ({"access_cookie_name": "__Host-a", "cookie_domain": "example.com"}, "PERMJWT_COOKIE_DOMAIN"),
+        ({"refresh_cookie_name": "__Host-r"}, "PERMJWT_REFRESH_COOKIE_NAME"),
+        ({"refresh_cookie_name": "__host-r"}, "PERMJWT_REFRESH_COOKIE_NAME"),
+        ({"access_cookie_name": "session"}, "SESSION_COOKIE_NAME"),
+        ({"header_name": "Cookie"}, "PERMJWT_HEADER_NAME"),
+        ({"header_name": "X-Csrf-Token"}, "PERMJWT_HEADER_NAME"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings, named):
+    with pytest.raises(ConfigurationError, match=named):
+        load(**settings)
+
+
+@pytest.mark.parametrize("domain", ["example.com", ".example.com", "localhost", "a-b.example.co.uk"])
+def test_a_cookie_domain_is_a_host_name(domain):
+    assert load(cookie_domain=domain).cookie_domain == domain
+
+
+def test_two_underscores_in_the_environment_are_told_apart_from_one(monkeypatch):
+    monkeypatch.setenv("FLASK_PERMJWT__COOKIE_SECURE", "false")
+    app = Flask(__name__)
+    app.config.from_prefixed_env()
+    with pytest.raises(ConfigurationError, match="one underscore"):
+        load_settings(app.config)
+
+
+def test_cookie_settings_do_not_matter_where_cookies_are_not_used():
+    settings = load(token_locations=["headers"], cookie_samesite="None", cookie_secure=False)
+    assert settings.headers
+    assert not settings.cookies
+
+
+def test_names_are_read_in_any_case_and_locations_in_any_order():
+    settings = load(algorithm="hs512", cookie_samesite="strict", token_locations=("cookies", "headers"))
+    assert (settings.algorithm, settings.cookie_samesite) == ("HS512", "Strict")
+    assert settings.token_locations == ("headers", "cookies")
+
+
+def test_everything_can_come_from_the_environment(monkeypatch):
+    given = {
+        "SECRET_KEY": '"0123456789012345678901234567890123456789"',
+        "ALGORITHM": "HS384",
+        "TOKEN_LOCATIONS": '["cookies"]',
+        "HEADER_NAME": "X-Token",
+        "HEADER_TYPE": '""',
+        "ACCESS_TOKEN_EXPIRES": "60",
+        "REFRESH_TOKEN_EXPIRES": "3600",
+        "REFRESH_GRACE": "2.5",
+        "ACCESS_COOKIE_NAME": "a",
+        "REFRESH_COOKIE_NAME": "r",
+        "COOKIE_SECURE": "true",
+        "COOKIE_SAMESITE": "Strict",
+        "COOKIE_DOMAIN": "example.com",
+        "COOKIE_PARTITIONED": "true",
+        "CSRF_PROTECT": "false",
+        "CSRF_HEADER_NAME": "X-XSRF",
+        "ACCESS_CSRF_COOKIE_NAME": "ca",
+        "REFRESH_CSRF_COOKIE_NAME": "cr",
+        "ISSUER": "https://example.com",
+        "AUDIENCE": '["api", "admin"]',
+        "LEEWAY": "5",
+        "DEFAULT_DENY": "true",
+        "PERMISSIONS_CLAIM": "data.permissions",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"FLASK_PERMJWT_{name}", value)
+    app = Flask(__name__)
+    app.config.from_prefixed_env()
+    settings = load_settings(app.config)
+    assert settings.secret_key == b"0123456789012345678901234567890123456789"
+    assert settings.token_locations == ("cookies",)
+    assert settings.audience == ("api", "admin")
+    assert settings.header_type == ""
+    assert settings.default_deny
+    untouched = [name for name in Settings.__slots__ if getattr(settings, name) == getattr(Settings(), name)]
+    assert untouched == ["cookie_secure"]
+
+
+def test_the_environment_may_name_locations_with_a_comma(monkeypatch):
+    monkeypatch.setenv("FLASK_PERMJWT_TOKEN_LOCATIONS", "headers,cookies")
+    app = Flask(__name__)
+    app.config.from_prefixed_env()
+    assert load_settings(app.config).token_locations == ("headers", "cookies")
