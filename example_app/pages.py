@@ -1,0 +1,23 @@
+"""The two pages: shells that hold no data; their scripts ask the API as the user who is logged in."""
+
+from flask import Blueprint, render_template
+
+from example_app.iris import EXAMPLES, FEATURES
+from example_app.permissions import ROLES
+from flask_permjwt import public
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+@public(reason="a page without data; its script asks the API")
+def predict_page() -> str:
+    """The page that predicts."""
+    return render_template("predict.html", features=FEATURES, examples=EXAMPLES)
+
+
+@blueprint.get("/login")
+@public(reason="where one logs in")
+def login_page() -> str:
+    """The page that logs in."""
+    return render_template("login.html", names=list(ROLES))

@@ -1,0 +1,67 @@
+import { Refused, explain, goTo, logIn } from "./session.js";
+
+const form = document.getElementById("login");
+const username = document.getElementById("username");
+const password = document.getElementById("password");
+const problem = document.getElementById("problem");
+const notice = document.getElementById("notice");
+const reveal = document.getElementById("reveal");
+const submit = document.getElementById("submit");
+
+const NOTICES = {
+  "#ended": "Your session is over. Please log in again.",
+  "#bye": "You are logged out.",
+};
+
+function complain(text, field) {
+  problem.textContent = text;
+  problem.hidden = false;
+  notice.hidden = true;
+  for (const one of [username, password]) one.removeAttribute("aria-invalid");
+  if (field) {
+    field.setAttribute("aria-invalid", "true");
+    field.focus();
+    field.select();
+  }
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!username.value.trim()) return complain("Please type a user name.", username);
+  if (!password.value) return complain("Please type the password.", password);
+  problem.hidden = true;
+  submit.disabled = true;
+  submit.textContent = "Logging in …";
+  try {
+    await logIn(username.value, password.value);
+    goTo("/");
+  } catch (error) {
+    submit.disabled = false;
+    submit.textContent = "Log in";
+    const wrong = error instanceof Refused && error.code === "invalid_credentials";
+    complain(explain(error), wrong ? password : null);
+  }
+});
+
+reveal.addEventListener("click", () => {
+  const shown = password.type === "password";
+  password.type = shown ? "text" : "password";
+  reveal.textContent = shown ? "Hide" : "Show";
+  reveal.setAttribute("aria-pressed", String(shown));
+});
+
+for (const button of document.querySelectorAll("[data-username]")) {
+  button.addEventListener("click", () => {
+    username.value = button.dataset.username;
+    password.focus();
+  });
+}
+
+if (location.hash in NOTICES) {
+  notice.textContent = NOTICES[location.hash];
+  notice.hidden = false;
+  // So that a reload or a bookmark does not say it again.
+  history.replaceState(null, "", location.pathname);
+}
+submit.disabled = false;
+username.focus();
