@@ -6,112 +6,16 @@ the wrong type, settings that contradict each other. Values may come from the en
 """
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from typing import Any, Final
 
+from flask_permjwt import setting_types as kinds
 from flask_permjwt.errors import ConfigurationError
 
 PREFIX: Final = "PERMJWT_"
-LOCATIONS: Final = ("headers", "cookies")
 ALGORITHMS: Final = ("HS256", "HS384", "HS512")
 SAME_SITE: Final = ("Lax", "Strict", "None")
-
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DOMAIN: Final = re.compile(rf"(?=.{{1,253}}\Z)\.?{_LABEL}(?:\.{_LABEL})*")
-_LONGEST: Final = 100 * 366 * 24 * 3600
-
-
-class _WrongValueError(Exception):
-    """A value that a reader cannot take; the message says what it takes."""
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise _WrongValueError("a string that is not empty")
-    return value
-
-
-def _optional_text(value: object) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _secret(value: object) -> bytes | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
-    if isinstance(value, bytes):
-        return value
-    raise _WrongValueError("a string or bytes (in the environment, quote a key made of digits)")
-
-
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _WrongValueError("True or False (true or false in the environment)")
-    return value
-
-
-def _seconds(value: object) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise _WrongValueError("a number of seconds or a timedelta")
-    if not 0 <= seconds <= _LONGEST:  # which NaN is not either
-        raise _WrongValueError("zero or more seconds, and at most a hundred years")
-    return seconds
-
-
-def _lifetime(value: object) -> int:
-    seconds = _seconds(value)
-    if seconds < 1:
-        raise _WrongValueError("at least one second: a lifetime of zero does not mean for ever")
-    return int(seconds)
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[object], str]:
-    by_folded = {choice.casefold(): choice for choice in choices}
-
-    def read(value: object) -> str:
-        if not isinstance(value, str) or value.casefold() not in by_folded:
-            raise _WrongValueError("one of " + ", ".join(map(repr, choices)))
-        return by_folded[value.casefold()]
-
-    return read
-
-
-def _locations(value: object) -> tuple[str, ...]:
-    given = value.split(",") if isinstance(value, str) else value
-    if not isinstance(given, list | tuple) or not given or not all(one in LOCATIONS for one in given):
-        raise _WrongValueError("one or both of 'headers' and 'cookies', as a list")
-    return tuple(location for location in LOCATIONS if location in given)
-
-
-def _name(value: object) -> str:
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise _WrongValueError("a name of letters, digits and - _ (RFC 9110 section 5.6.2)")
-    return value
-
-
-def _scheme(value: object) -> str:
-    return "" if value == "" else _name(value)
-
-
-def _audience(value: object) -> tuple[str, ...]:
-    if value is None or value == ():
-        return ()
-    given = [value] if isinstance(value, str) else value
-    if not isinstance(given, list | tuple) or not given or not all(isinstance(one, str) and one for one in given):
-        raise _WrongValueError("a string or a list of strings")
-    return tuple(given)
-
-
-def _domain(value: object) -> str | None:
-    if value is not None and not (isinstance(value, str) and _DOMAIN.fullmatch(value)):
-        raise _WrongValueError("a host name such as 'example.com', without scheme, port or path")
-    return value
 
 
 def _setting(default: object, read: Callable[[Any], Any], doc: str) -> Any:
@@ -126,77 +30,155 @@ class Settings:
         default=None,
         repr=False,
         metadata={
-            "read": _secret,
+            "read": kinds.secret,
             "doc": "Signs the tokens. At least 32 random bytes (48 for HS384, 64 for HS512; RFC 7518 section "
             "3.2). Without it, a key is derived from the app's SECRET_KEY by HKDF (RFC 5869).",
         },
     )
     algorithm: str = _setting(
-        "HS256", _one_of(ALGORITHMS), "Signature algorithm of the tokens (RFC 7518 section 3)."
+        "HS256", kinds.one_of(ALGORITHMS), "Signature algorithm of the tokens (RFC 7518 section 3)."
     )
     token_locations: tuple[str, ...] = _setting(
-        LOCATIONS,
-        _locations,
+        kinds.LOCATIONS,
+        kinds.locations,
         "Where access tokens are looked for: 'headers', 'cookies' or both. The header wins.",
     )
-    header_name: str = _setting("Authorization", _name, "The header that carries a token.")
+    header_name: str = _setting("Authorization", kinds.name, "The header that carries a token.")
     header_type: str = _setting(
-        "Bearer", _scheme, "The scheme before the token (RFC 6750); empty: the header is the token itself."
+        "Bearer", kinds.scheme, "The scheme before the token (RFC 6750); empty: the header is the token itself."
     )
     access_token_expires: int = _setting(
-        15 * 60, _lifetime, "Lifetime of an access token, in seconds or as a timedelta."
+        15 * 60, kinds.lifetime, "Lifetime of an access token, in seconds or as a timedelta."
     )
     refresh_token_expires: int = _setting(
         30 * 24 * 3600,
-        _lifetime,
+        kinds.lifetime,
         "Lifetime of a session, in seconds or as a timedelta: rotating the refresh token never extends it.",
     )
     refresh_grace: float = _setting(
         10,
-        _seconds,
+        kinds.seconds,
         "For so many seconds after a rotation, the rotated refresh token is answered with the same successor "
         "again (two tabs, a lost answer). 0 turns it off.",
     )
-    access_cookie_name: str = _setting("access_token", _name, "The cookie that carries the access token.")
-    refresh_cookie_name: str = _setting("refresh_token", _name, "The cookie that carries the refresh token.")
+    access_cookie_name: str = _setting("access_token", kinds.name, "The cookie that carries the access token.")
+    refresh_cookie_name: str = _setting("refresh_token", kinds.name, "The cookie that carries the refresh token.")
     cookie_secure: bool = _setting(
-        True, _boolean, "Send cookies over https only. Switch it off only for plain http on your own machine."
+        True, kinds.boolean, "Send cookies over https only. Switch it off only for plain http on your own machine."
     )
     cookie_samesite: str = _setting(
-        "Lax", _one_of(SAME_SITE), "The SameSite attribute: 'Lax', 'Strict' or 'None' (which needs Secure)."
+        "Lax", kinds.one_of(SAME_SITE), "The SameSite attribute: 'Lax', 'Strict' or 'None' (which needs Secure)."
     )
     cookie_domain: str | None = _setting(
-        None, _domain, "The Domain attribute; None keeps the cookies on the very host that set them."
+        None, kinds.domain, "The Domain attribute; None keeps the cookies on the very host that set them."
     )
     cookie_partitioned: bool = _setting(
-        False, _boolean, "The Partitioned attribute, for a site that is embedded in others (needs Secure)."
+        False, kinds.boolean, "The Partitioned attribute, for a site that is embedded in others (needs Secure)."
     )
     csrf_protect: bool = _setting(
-        True, _boolean, "Ask for the CSRF header on unsafe methods when the token came in a cookie."
+        True, kinds.boolean, "Ask for the CSRF header on unsafe methods when the token came in a cookie."
     )
-    csrf_header_name: str = _setting("X-CSRF-TOKEN", _name, "The header that repeats the CSRF value.")
+    csrf_header_name: str = _setting("X-CSRF-TOKEN", kinds.name, "The header that repeats the CSRF value.")
     access_csrf_cookie_name: str = _setting(
-        "csrf_access_token", _name, "The readable cookie with the access token's CSRF value."
+        "csrf_access_token", kinds.name, "The readable cookie with the access token's CSRF value."
     )
     refresh_csrf_cookie_name: str = _setting(
-        "csrf_refresh_token", _name, "The readable cookie with the refresh token's CSRF value."
+        "csrf_refresh_token", kinds.name, "The readable cookie with the refresh token's CSRF value."
+    )
+    cookie_sliding: bool = _setting(
+        False,
+        kinds.boolean,
+        "Renew an access cookie that is past half its life in the response to the request that brought it, until "
+        "the session's absolute end.",
+    )
+    registration: bool = _setting(
+        False, kinds.boolean, "Let people register at POST /register of the auth blueprint."
+    )
+    require_verified: bool = _setting(
+        False, kinds.boolean, "Let users log in only when their e-mail address is verified. Needs a mailer."
+    )
+    password_reset: bool | None = _setting(
+        None,
+        kinds.optional_boolean,
+        "Let people reset a forgotten password by mail. None: where there is a mailer.",
+    )
+    password_min_length: int = _setting(
+        12,
+        kinds.length,
+        "Characters that a new password must have at least (NIST SP 800-63B-4 section 3.1.1.2), 8 to 64.",
+    )
+    reset_token_expires: int = _setting(
+        30 * 60, kinds.lifetime, "Lifetime of the code for a new password, in seconds or as a timedelta."
+    )
+    verify_token_expires: int = _setting(
+        24 * 3600, kinds.lifetime, "Lifetime of the code that verifies an address, in seconds or as a timedelta."
+    )
+    reset_url: str | None = _setting(
+        None,
+        kinds.url,
+        "The page for a new password, with {token} in it; without it, the mail shows the code alone.",
+    )
+    verify_url: str | None = _setting(
+        None,
+        kinds.url,
+        "The page that verifies an address, with {token} in it; without it, the mail shows the code alone.",
+    )
+    ratelimit_enabled: bool = _setting(
+        True, kinds.boolean, "Limit how often passwords may be tried, users registered and mails asked for."
+    )
+    ratelimit_storage_uri: str = field(
+        default="memory://",
+        repr=False,
+        metadata={
+            "read": kinds.storage,
+            "doc": "Where attempts are counted: memory:// in each worker by itself, redis:// in one for all.",
+        },
+    )
+    ratelimit_storage_failure: str = _setting(
+        "memory",
+        kinds.one_of(("memory", "refuse", "allow")),
+        "What happens while that store is down: 'memory' counts in each worker, 'refuse' answers 503, 'allow' "
+        "counts nothing.",
+    )
+    ratelimit_login: str = _setting(
+        "10 per 15 minutes",
+        kinds.limit,
+        "Wrong passwords for one user, from all unknown addresses together and from each address that logged in "
+        "as this user before apart.",
+    )
+    ratelimit_login_address: str = _setting(
+        "100 per 15 minutes",
+        kinds.limit,
+        "Wrong passwords from one address (of IPv6, one /64), whatever the user.",
+    )
+    ratelimit_register: str = _setting("20 per hour", kinds.limit, "Registrations from one address.")
+    ratelimit_mail: str = _setting(
+        "5 per hour",
+        kinds.limit,
+        "Mails that one address may ask for, and that one mailbox may be sent by request.",
+    )
+    audit: bool = _setting(True, kinds.boolean, "Write what happens to accounts into the audit table.")
+    audit_expires: int = _setting(
+        90 * 24 * 3600, kinds.lifetime, "How long rows of the audit table are kept, in seconds or as a timedelta."
     )
     issuer: str | None = _setting(
-        None, _optional_text, "The iss claim (RFC 7519 section 4.1.1); when set, it is required."
+        None, kinds.optional_text, "The iss claim (RFC 7519 section 4.1.1); when set, it is required."
     )
     audience: tuple[str, ...] = _setting(
         (),
-        _audience,
+        kinds.audience,
         "The aud claim (RFC 7519 section 4.1.3), a string or a list; when set, one of them is required.",
     )
     leeway: float = _setting(
         0,
-        _seconds,
+        kinds.seconds,
         "Seconds by which clocks may differ when exp and nbf are judged (RFC 7519 section 4.1.4).",
     )
-    default_deny: bool = _setting(False, _boolean, "Close every view that is neither guarded nor marked @public.")
+    default_deny: bool = _setting(
+        False, kinds.boolean, "Close every view that is neither guarded nor marked @public."
+    )
     permissions_claim: str = _setting(
-        "permissions", _text, "The claim that holds the permissions; dots lead into nested objects."
+        "permissions", kinds.text, "The claim that holds the permissions; dots lead into nested objects."
     )
 
     def __post_init__(self) -> None:
@@ -247,7 +229,7 @@ def load_settings(config: Mapping[str, object]) -> Settings:
         value = config.get(key, one.default)
         try:
             values[one.name] = one.metadata["read"](value)
-        except _WrongValueError as wrong:
+        except kinds.WrongValueError as wrong:
             # Without the value: it may be a secret that was put under the wrong key.
             raise ConfigurationError(f"{key} must be {wrong}; a {type(value).__name__} was given") from None
     settings = Settings(**values)
@@ -268,6 +250,10 @@ def _refuse_contradictions(settings: Settings) -> None:
     refuse(
         settings.header_name.casefold() in {"cookie", "host", settings.csrf_header_name.casefold()},
         "PERMJWT_HEADER_NAME is the name of a header with another meaning: use Authorization or one of your own",
+    )
+    refuse(
+        settings.cookie_sliding and not settings.cookies,
+        "PERMJWT_COOKIE_SLIDING renews cookies: add 'cookies' to PERMJWT_TOKEN_LOCATIONS, or leave it out",
     )
     if not settings.cookies:
         return

@@ -1,0 +1,156 @@
+"""Setting types: how a value of ``app.config`` is read. Each reader returns the value or refuses it."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+LOCATIONS: Final = ("headers", "cookies")
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN: Final = re.compile(rf"(?=.{{1,253}}\Z)\.?{_LABEL}(?:\.{_LABEL})*")
+_URL: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+")
+_LIMIT: Final = re.compile(
+    r"[1-9][0-9]*\s*(?:per|/)\s*(?:[1-9][0-9]*\s*)?(?:second|minute|hour|day|month|year)s?", re.IGNORECASE
+)
+_STORAGE: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S*")
+_LONGEST: Final = 100 * 366 * 24 * 3600
+_SHORTEST: Final = 8
+_LONGEST_MINIMUM: Final = 64
+
+
+class WrongValueError(Exception):
+    """A value that a reader cannot take; the message says what it takes."""
+
+
+def text(value: object) -> str:
+    """Read text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise WrongValueError("a string that is not empty")
+    return value
+
+
+def optional_text(value: object) -> str | None:
+    """Read text that is not empty, or None."""
+    return None if value is None else text(value)
+
+
+def secret(value: object) -> bytes | None:
+    """Read a secret as bytes, or None."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes):
+        return value
+    raise WrongValueError("a string or bytes (in the environment, quote a key made of digits)")
+
+
+def url(value: object) -> str | None:
+    """Read the address of a page that takes a ``{token}``, or None."""
+    if value is not None and not (isinstance(value, str) and _URL.fullmatch(value) and "{token}" in value):
+        raise WrongValueError("an address with {token} in it: 'https://app.example.com/reset?token={token}'")
+    return value
+
+
+def length(value: object) -> int:
+    """Read how many characters a password must have at least."""
+    if isinstance(value, bool) or not isinstance(value, int) or not _SHORTEST <= value <= _LONGEST_MINIMUM:
+        raise WrongValueError(f"a number of characters from {_SHORTEST} to {_LONGEST_MINIMUM}")
+    return value
+
+
+def limit(value: object) -> str:
+    """Read a limit in the notation of ``limits``."""
+    if not isinstance(value, str) or not _LIMIT.fullmatch(value):
+        raise WrongValueError("a limit such as '10 per 15 minutes'")
+    return value
+
+
+def storage(value: object) -> str:
+    """Read the address of a store of ``limits``."""
+    if not isinstance(value, str) or not _STORAGE.fullmatch(value):
+        raise WrongValueError(
+            "'memory://' or the address of a store that limits knows, such as 'redis://host:6379'"
+        )
+    return value
+
+
+def boolean(value: object) -> bool:
+    """Read True or False."""
+    if not isinstance(value, bool):
+        raise WrongValueError("True or False (true or false in the environment)")
+    return value
+
+
+def seconds(value: object) -> float:
+    """Read a duration in seconds, zero or more."""
+    given = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise WrongValueError("a number of seconds or a timedelta")
+    if not 0 <= given <= _LONGEST:  # which NaN is not either
+        raise WrongValueError("zero or more seconds, and at most a hundred years")
+    return given
+
+
+def optional_boolean(value: object) -> bool | None:
+    """Read True, False or None."""
+    return None if value is None else boolean(value)
+
+
+def lifetime(value: object) -> int:
+    """Read a duration in whole seconds, one or more."""
+    given = seconds(value)
+    if given < 1:
+        raise WrongValueError("at least one second: a lifetime of zero does not mean for ever")
+    return int(given)
+
+
+def one_of(choices: tuple[str, ...]) -> Callable[[object], str]:
+    """Return a reader of one of these words, in any case."""
+    by_folded = {choice.casefold(): choice for choice in choices}
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value.casefold() not in by_folded:
+            raise WrongValueError("one of " + ", ".join(map(repr, choices)))
+        return by_folded[value.casefold()]
+
+    return read
+
+
+def locations(value: object) -> tuple[str, ...]:
+    """Read where tokens are looked for, in one order."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not given or not all(one in LOCATIONS for one in given):
+        raise WrongValueError("one or both of 'headers' and 'cookies', as a list")
+    return tuple(location for location in LOCATIONS if location in given)
+
+
+def name(value: object) -> str:
+    """Read the name of a header or a cookie."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise WrongValueError("a name of letters, digits and - _ (RFC 9110 section 5.6.2)")
+    return value
+
+
+def scheme(value: object) -> str:
+    """Read the scheme of a header; it may be empty."""
+    return "" if value == "" else name(value)
+
+
+def audience(value: object) -> tuple[str, ...]:
+    """Read audiences: one, several or none."""
+    if value is None or value == ():
+        return ()
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not given or not all(isinstance(one, str) and one for one in given):
+        raise WrongValueError("a string or a list of strings")
+    return tuple(given)
+
+
+def domain(value: object) -> str | None:
+    """Read the domain of a cookie, or None."""
+    if value is not None and not (isinstance(value, str) and _DOMAIN.fullmatch(value)):
+        raise WrongValueError("a host name such as 'example.com', without scheme, port or path")
+    return value
