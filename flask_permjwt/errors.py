@@ -6,6 +6,7 @@ wire code (``error`` in the JSON answer) and the HTTP status. Nothing here knows
 """
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import ClassVar
 
 
@@ -202,3 +203,84 @@ class UnknownRoleError(AccountError, LookupError):
     error = "unknown_role"
     status = 404
     default_description = "There is no such role."
+
+
+class WeakPasswordError(InvalidPasswordError):
+    """A new password that would be guessed early (NIST SP 800-63B-4, 3.1.1.2); the message never holds it."""
+
+    error = "weak_password"
+    default_description = "This password is too easy to guess."
+
+
+class RetryLaterError(AuthError):
+    """A request that may be answered when it is sent again later (RFC 9110 section 10.2.3).
+
+    Attributes:
+        retry_after: whole seconds until then, 1 or more.
+    """
+
+    def __init__(self, retry_after: float = 1, description: str | None = None) -> None:
+        self.retry_after = max(1, ceil(retry_after))
+        super().__init__(description)
+
+
+class ThrottledError(RetryLaterError):
+    """Too many attempts (RFC 6585 section 4)."""
+
+    error = "too_many_requests"
+    status = 429
+    default_description = "Too many attempts: try again later."
+
+
+class BusyError(RetryLaterError):
+    """More work than can be done now, or no place to count attempts."""
+
+    error = "temporarily_unavailable"
+    status = 503
+    default_description = "This cannot be answered now: try again later."
+
+
+class EmailNotVerifiedError(AuthError):
+    """A login with the right password by a user whose e-mail address must be verified first."""
+
+    error = "email_not_verified"
+    status = 403
+    default_description = "The e-mail address must be verified first."
+
+
+class InvalidCodeError(AuthError):
+    """A one-time code that is wrong, used up or too old."""
+
+    error = "invalid_code"
+    default_description = "The code is wrong, used up or too old: ask for a new one."
+
+
+class UnknownSessionError(AuthError):
+    """A session that does not exist, or is somebody else's."""
+
+    error = "unknown_session"
+    status = 404
+    default_description = "There is no such session."
+
+
+class FeatureOffError(AuthError):
+    """An endpoint that the app has not switched on."""
+
+    error = "not_found"
+    status = 404
+    default_description = "This API does not offer that."
+
+
+class StaleAuthenticationError(UnauthenticatedError):
+    """A valid token of a user who proved who they are too long ago (RFC 9470 section 3).
+
+    Attributes:
+        max_age: how many seconds ago it may be at most.
+    """
+
+    error = "insufficient_user_authentication"
+    default_description = "More recent authentication is needed: confirm your password."
+
+    def __init__(self, max_age: int, description: str | None = None) -> None:
+        self.max_age = max_age
+        super().__init__(description)
