@@ -1,4 +1,4 @@
-"""The models: users, roles, permissions and sessions on the app's Flask-SQLAlchemy object.
+"""The models: users, roles, permissions and records on the app's Flask-SQLAlchemy object.
 
 Only plain column types are used, and every constraint and index is named, so that a migration written by
 Alembic's autogenerate runs as it stands. Times are naive UTC in whole seconds.
@@ -18,34 +18,21 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
-    String,
     Table,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.mysql import VARCHAR
 from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column, validates
 from sqlalchemy.schema import conv
 
+from flask_permjwt.accounts.columns import new_id, text_column
 from flask_permjwt.accounts.moments import utc_now
 from flask_permjwt.accounts.names import check_email, check_role_name, check_username
+from flask_permjwt.accounts.records import AuditMixin, CodeMixin, RotationMixin, SessionMixin
 from flask_permjwt.errors import ConfigurationError
 
 MixinT = TypeVar("MixinT")
 
 _INFO_KEY: Final = "flask_permjwt.models"
-
-
-def text_column(length: int) -> String:
-    """Return a text type that compares exactly.
-
-    MySQL's and MariaDB's default collations take ``é`` for ``e`` and ``A`` for ``a``: there, a binary one.
-    """
-    return String(length).with_variant(VARCHAR(length, collation="utf8mb4_bin"), "mysql", "mariadb")
-
-
-def new_id() -> str:
-    """Return a random 128-bit id: 32 hexadecimal digits."""
-    return secrets.token_hex(16)
 
 
 def _new_role_id() -> str:
@@ -62,6 +49,8 @@ class UserMixin:
         username_key: what is compared (NFKC, case-folded); unique.
         email: as typed. Setting it checks it and sets ``email_key``.
         email_key: what is compared; unique.
+        email_verified_at: when the owner of the address proved to be the user; None until then, and again
+            when another address is set. Naive UTC, whole seconds.
         password_hash: argon2id; None when nobody can log in with a password.
         active: whether the user may log in and refresh.
         token_version: rises when all of the user's tokens must die: the ``ver`` claim.
@@ -76,6 +65,7 @@ class UserMixin:
     username_key: Mapped[str] = mapped_column(text_column(255))
     email: Mapped[str | None] = mapped_column(text_column(254))
     email_key: Mapped[str | None] = mapped_column(text_column(254))
+    email_verified_at: Mapped[datetime | None] = mapped_column(DateTime)
     password_hash: Mapped[str | None] = mapped_column(text_column(255))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     token_version: Mapped[int] = mapped_column(Integer, default=1)
@@ -90,7 +80,10 @@ class UserMixin:
 
     @validates("email")
     def _set_email_key(self, _: str, email: str | None) -> str | None:
-        self.email_key = None if email is None else check_email(email)
+        key = None if email is None else check_email(email)
+        if key != self.email_key:
+            self.email_verified_at = None
+        self.email_key = key
         return email
 
 
@@ -117,55 +110,27 @@ class RoleMixin:
         return name
 
 
-class SessionMixin:
-    """A session: opened by a login, carried on by refreshes, over at its absolute end at the latest.
-
-    No token is kept, only the ids of the last two refresh tokens. The subject is no foreign key: users may
-    live elsewhere.
-
-    Attributes:
-        id: 32 random hexadecimal digits: the ``sid`` of tokens.
-        subject: the public id of the user.
-        created_at: when it was opened; all times are naive UTC, whole seconds.
-        last_used_at: when it was opened or last refreshed.
-        expires_at: its absolute end, however often it is refreshed.
-        ended_at: when it was ended before that, or None.
-        opened_by: how, such as ``"password"``.
-        user_agent: what the client called itself, shortened to 255 characters.
-        address: the client's address.
-        refresh_id: the ``jti`` of the refresh token that is good now.
-        previous_refresh_id: that of the one before.
-        rotated_at: when that one was exchanged.
-    """
-
-    id: Mapped[str] = mapped_column(text_column(32), primary_key=True, default=new_id)
-    subject: Mapped[str] = mapped_column(text_column(255))
-    created_at: Mapped[datetime] = mapped_column(DateTime)
-    last_used_at: Mapped[datetime] = mapped_column(DateTime)
-    expires_at: Mapped[datetime] = mapped_column(DateTime)
-    ended_at: Mapped[datetime | None] = mapped_column(DateTime)
-    opened_by: Mapped[str] = mapped_column(text_column(32))
-    user_agent: Mapped[str | None] = mapped_column(text_column(255))
-    address: Mapped[str | None] = mapped_column(text_column(64))
-    refresh_id: Mapped[str] = mapped_column(text_column(32), default=new_id)
-    previous_refresh_id: Mapped[str | None] = mapped_column(text_column(32))
-    rotated_at: Mapped[datetime | None] = mapped_column(DateTime)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Models:
     """The classes and tables of one Flask-SQLAlchemy object.
 
     Attributes:
-        session: a session. All others are None where users live elsewhere.
+        session: a session.
+        rotation: an exchange of a refresh token.
+        code: a one-time code.
+        audit: what happened.
         user: the app's own class, or ours.
         role: a role.
         user_permissions: what was granted to users directly: ``user_id``, ``permission``.
         role_permissions: what was granted to roles: ``role_id``, ``permission``.
-        user_roles: who holds which role: ``user_id``, ``role_id``.
+        user_roles: who holds which role: ``user_id``, ``role_id``. This and the last four are None where users
+            live elsewhere.
     """
 
     session: type[SessionMixin]
+    rotation: type[RotationMixin]
+    code: type[CodeMixin]
+    audit: type[AuditMixin]
     user: Any = None
     role: Any = None
     user_permissions: Any = None
@@ -199,7 +164,7 @@ def build_models(db: SQLAlchemy, user_model: type[Any] | None = None, *, users: 
             "making: use SQLAlchemy(model_class=Base) with a plain DeclarativeBase, and put "
             "MappedAsDataclass on each class of yours: class Report(MappedAsDataclass, db.Model)"
         )
-    models = _build(db, user_model) if users else Models(_session_model(db, None))
+    models = _build(db, user_model) if users else Models(**_records(db, None))
     db.metadata.info[_INFO_KEY] = (asked, models)
     return models
 
@@ -234,21 +199,30 @@ def _build(db: SQLAlchemy, user_model: type[Any] | None) -> Models:
     # The primary key begins with the user: this is the way back, for a role that is deleted.
     Index(conv("ix_permjwt_user_roles_role_id"), user_roles.c.role_id)
     return Models(
+        **_records(db, bind_key),
         user=user,
         role=role,
-        session=_session_model(db, bind_key),
         user_permissions=link("permjwt_user_permissions", user_key, ("permission", None)),
         role_permissions=link("permjwt_role_permissions", role_key, ("permission", None)),
         user_roles=user_roles,
     )
 
 
-def _session_model(db: SQLAlchemy, bind_key: str | None) -> type[SessionMixin]:
-    session = _declare(db, "PermJWTSession", SessionMixin, "permjwt_sessions", bind_key)
-    table = _complete_table(session)
-    for column in ("subject", "expires_at"):
-        Index(conv(f"ix_permjwt_sessions_{column}"), table.c[column])
-    return session
+def _records(db: SQLAlchemy, bind_key: str | None) -> dict[str, Any]:
+    """Declare what the use-cases write down, with an index for each way in which it is looked up."""
+    declared: dict[str, Any] = {}
+    for name, mixin, table, indexed in (
+        ("Session", SessionMixin, "permjwt_sessions", (("subject", "address"), ("expires_at",))),
+        ("Rotation", RotationMixin, "permjwt_rotations", (("session_id",), ("rotated_at",))),
+        ("Code", CodeMixin, "permjwt_codes", (("subject",), ("expires_at",))),
+        ("Audit", AuditMixin, "permjwt_audit", (("subject", "at"), ("at",))),
+    ):
+        model = _declare(db, f"PermJWT{name}", mixin, table, bind_key)
+        columns = _complete_table(model).c
+        for keys in indexed:
+            Index(conv(f"ix_{table}_{'_'.join(keys)}"), *(columns[key] for key in keys))
+        declared[name.casefold()] = model
+    return declared
 
 
 def _declare(db: SQLAlchemy, name: str, mixin: type[MixinT], table: str, bind_key: str | None) -> type[MixinT]:

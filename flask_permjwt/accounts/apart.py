@@ -1,0 +1,36 @@
+"""Apart: short work on a connection of its own, whatever the caller has left in ``db.session``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
+
+
+@contextmanager
+def apart(db: SQLAlchemy, model: type[Any]) -> Iterator[Session | None]:
+    """Yield a session on a connection of its own, committed at the end of the block.
+
+    ``db.session`` would flush what the caller left pending, read from its snapshot, and commit its half-done work.
+
+    On SQLite, one connection writes at a time, and an in-memory database has no other: while ``db.session`` is
+    writing, None is yielded.
+
+    Args:
+        db: the app's Flask-SQLAlchemy object.
+        model: a class that tells which database is meant.
+    """
+    if _is_writing_on_sqlite(db, model):
+        yield None
+        return
+    with Session(db.session.get_bind(mapper=model.__mapper__), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def _is_writing_on_sqlite(db: SQLAlchemy, model: type[Any]) -> bool:
+    if not (db.session.registry.has() and db.session().in_transaction()):
+        return False
+    connection = db.session.connection(bind_arguments={"mapper": model.__mapper__})
+    driver: Any = connection.connection.driver_connection
+    return connection.dialect.name == "sqlite" and bool(driver.in_transaction)
