@@ -1,6 +1,5 @@
 """PermJWT: builds everything in ``init_app`` and registers it. The one module that knows all others."""
 
-import logging
 import time
 from functools import cached_property
 from typing import Any, Final, cast
@@ -8,28 +7,37 @@ from typing import Any, Final, cast
 from flask import Blueprint, Flask
 from flask_sqlalchemy import SQLAlchemy
 
+from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.codes import Codes
+from flask_permjwt.accounts.housekeeping import Housekeeping
+from flask_permjwt.accounts.issuing import TokenIssuer
 from flask_permjwt.accounts.models import Models, build_models
+from flask_permjwt.accounts.password_rules import ExtraRule, PasswordRules
 from flask_permjwt.accounts.passwords import Passwords
+from flask_permjwt.accounts.proofs import Limits, PasswordProofs
+from flask_permjwt.accounts.self_service import Lifetimes, SelfService
 from flask_permjwt.accounts.service import Accounts
 from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.accounts.sql_store import SQLUserStore
-from flask_permjwt.accounts.store import UserStore
+from flask_permjwt.accounts.store import MANAGED, ManagedUserStore, UserStore
+from flask_permjwt.accounts.throttle import OnFailure, Throttle, check_limit
 from flask_permjwt.api.blueprint import make_auth_blueprint
 from flask_permjwt.cli import permjwt_cli
 from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.mail.letters import Letters, register_templates
+from flask_permjwt.mail.message import Mailer
+from flask_permjwt.mail.outbox import Outbox
 from flask_permjwt.settings import Settings, load_settings
+from flask_permjwt.signing import signing_key
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec
-from flask_permjwt.tokens.keys import Key, KeyRing, derive_secret, hmac_key
+from flask_permjwt.tokens.keys import KeyRing, derive_secret
 from flask_permjwt.web.hook import register_hook
+from flask_permjwt.web.origin import current_origin
 from flask_permjwt.web.responses import register_account_errors
 from flask_permjwt.web.state import EXTENSION, AppState
 from flask_permjwt.web.table import PolicyTable
 from flask_permjwt.web.transports import Transport
-
-_MAKE_ONE: Final = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(64))"'
-
-_log = logging.getLogger("flask_permjwt")
 
 
 class PermJWT:
@@ -40,6 +48,9 @@ class PermJWT:
         db: the app's Flask-SQLAlchemy object.
         user_model: the app's own user class, made with ``UserMixin``; by default one is supplied.
         user_store: where users live when they do not live in ``db``.
+        mailer: sends mails, such as ``MailmanMailer()``; without one, nothing that needs mail is offered.
+        password_check: judges new passwords too, beyond the rules of ``PasswordRules``: called with the password
+            and the keywords ``username`` and ``email``, it returns why it is refused, or None.
         clock: returns the time in seconds since 1970-01-01 UTC; for tests.
 
     Raises:
@@ -53,6 +64,8 @@ class PermJWT:
         db: SQLAlchemy,
         user_model: type[Any] | None = None,
         user_store: UserStore[Any] | None = None,
+        mailer: Mailer | None = None,
+        password_check: ExtraRule | None = None,
         clock: Clock = time.time,
     ) -> None:
         if user_model is not None and user_store is not None:
@@ -60,9 +73,13 @@ class PermJWT:
         self._db: Final = db
         self._clock: Final = clock
         self._passwords: Final = Passwords()
+        self._outbox: Final = None if mailer is None else Outbox(mailer)
+        self._mailer: Final = mailer
+        self._password_check: Final = password_check
         self.models: Final[Models] = build_models(db, user_model, users=user_store is None)
+        self._recorder: Final = Recorder(db, self.models.audit, clock=clock, origin=current_origin)
         self._store: Final[UserStore[Any]] = user_store or SQLUserStore(
-            db, self.models, self._passwords, clock=clock
+            db, self.models, self._passwords, clock=clock, recorder=self._recorder
         )
         if app is not None:
             self.init_app(app)
@@ -78,7 +95,9 @@ class PermJWT:
                 f"PermJWT is set up on {app.name!r} already: pass app to PermJWT or call init_app, once"
             )
         settings = load_settings(app.config)
-        key = _signing_key(app, settings)
+        managed = _managed(self._store, settings)
+        check_mail(app, settings, self._mailer)
+        key = signing_key(app, settings)
         codec = TokenCodec(
             KeyRing(key),
             issuer=settings.issuer,
@@ -86,16 +105,63 @@ class PermJWT:
             leeway=settings.leeway,
             permissions_claim=settings.permissions_claim,
         )
+        sessions = Sessions(self._db, self.models)
+        codes = Codes(self._db, self.models)
+        throttle = Throttle(
+            storage_uri=settings.ratelimit_storage_uri,
+            on_failure=cast("OnFailure", settings.ratelimit_storage_failure),
+            enabled=settings.ratelimit_enabled,
+        )
+        limits = Limits(
+            by_name=check_limit(settings.ratelimit_login),
+            by_address=check_limit(settings.ratelimit_login_address),
+            register=check_limit(settings.ratelimit_register),
+            mail=check_limit(settings.ratelimit_mail),
+        )
+        proofs = PasswordProofs(
+            sessions,
+            self._passwords,
+            throttle,
+            self._recorder,
+            limits=limits,
+            require_verified=settings.require_verified,
+        )
         accounts = Accounts(
             self._store,
-            Sessions(self._db, self.models.session),
-            codec,
+            sessions,
+            TokenIssuer(
+                codec,
+                access_lifetime=settings.access_token_expires,
+                csrf_secret=derive_secret(key.secret, b"flask_permjwt csrf", 32),
+            ),
             self._passwords,
-            access_lifetime=settings.access_token_expires,
-            refresh_lifetime=settings.refresh_token_expires,
+            proofs,
+            self._recorder,
+            session_lifetime=settings.refresh_token_expires,
             refresh_grace=settings.refresh_grace,
-            csrf_secret=derive_secret(key.secret, b"flask_permjwt csrf", 32),
+            require_verified=settings.require_verified,
             clock=self._clock,
+        )
+        urls = {"reset": settings.reset_url, "verify": settings.verify_url}
+        self_service = (
+            None
+            if managed is None
+            else SelfService(
+                self._db,
+                managed,
+                sessions,
+                codes,
+                proofs,
+                PasswordRules(min_length=settings.password_min_length, extra=self._password_check),
+                throttle,
+                self._recorder,
+                None if self._outbox is None else Letters(self._outbox, urls=_given(urls)),
+                limits=limits,
+                lifetimes=Lifetimes(settings.reset_token_expires, settings.verify_token_expires),
+                require_verified=settings.require_verified,
+                reset=settings.password_reset,
+                clock=self._clock,
+            )
         )
         app.extensions[EXTENSION] = AppState(
             settings=settings,
@@ -103,12 +169,23 @@ class PermJWT:
             codec=codec,
             store=self._store,
             accounts=accounts,
+            self_service=self_service,
+            recorder=self._recorder,
+            housekeeping=Housekeeping(
+                sessions, codes, self._recorder, audit_lifetime=settings.audit_expires, clock=self._clock
+            ),
             transport=Transport(settings),
             table=PolicyTable(app, default_deny=settings.default_deny),
         )
         register_hook(app)
         register_account_errors(app)
+        register_templates(app)
+        # The first that is registered runs last: Flask-SQLAlchemy has removed its session by then.
+        app.teardown_appcontext_funcs.insert(0, self._flush_denials)
         app.cli.add_command(permjwt_cli)
+
+    def _flush_denials(self, _: BaseException | None) -> None:
+        self._recorder.flush_denials()
 
     @property
     def users(self) -> SQLUserStore[Any]:
@@ -137,34 +214,40 @@ def _table(app: Flask) -> PolicyTable:
     return state.table
 
 
-def _signing_key(app: Flask, settings: Settings) -> Key:
-    """Return the key that signs: the setting's own, or one derived from the app's SECRET_KEY.
+def _managed(store: UserStore[Any], settings: Settings) -> ManagedUserStore[Any] | None:
+    """Return the store if it takes changes.
 
     Raises:
-        ConfigurationError: there is none, or it is too short, weak or of the wrong kind.
+        ConfigurationError: it does not, and a setting needs that.
     """
-    if settings.secret_key is not None:
-        if settings.secret_key == _as_bytes(app.secret_key):
-            _log.warning("PERMJWT_SECRET_KEY equals SECRET_KEY: leave it out, and a key is derived")
-        return _key(app, "PERMJWT_SECRET_KEY", settings.secret_key, settings.algorithm)
-    if not app.secret_key:
-        raise ConfigurationError(f"set PERMJWT_SECRET_KEY (or the app's SECRET_KEY); {_MAKE_ONE}")
-    master = _key(app, "SECRET_KEY", _as_bytes(app.secret_key), "HS256")
-    size = int(settings.algorithm.removeprefix("HS")) // 8
-    purpose = b"flask_permjwt tokens " + settings.algorithm.encode()
-    return hmac_key(derive_secret(master.secret, purpose, size), settings.algorithm)
+    missing = [name for name in MANAGED if not callable(getattr(store, name, None))]
+    if not missing:
+        return cast("ManagedUserStore[Any]", store)
+    for name in ("registration", "require_verified", "password_reset"):
+        if getattr(settings, name):
+            raise ConfigurationError(
+                f"PERMJWT_{name.upper()} changes users, and the user_store has no {missing[0]}(): implement "
+                "ManagedUserStore, or leave the setting out"
+            )
+    return None
 
 
-def _key(app: Flask, setting: str, secret: bytes, algorithm: str) -> Key:
-    try:
-        return hmac_key(secret, algorithm, allow_weak=app.testing)
-    except ConfigurationError as fault:
-        raise ConfigurationError(f"{setting}: {fault}") from None
+def _given(urls: dict[str, str | None]) -> dict[str, str]:
+    return {kind: url for kind, url in urls.items() if url is not None}
 
 
-def _as_bytes(secret: str | bytes | None) -> bytes:
-    if secret is None:
-        return b""
-    if not isinstance(secret, str | bytes):
-        raise ConfigurationError("SECRET_KEY must be a string or bytes (in the environment, quote digits)")
-    return secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+def check_mail(app: Flask, settings: Settings, mailer: Mailer | None) -> None:
+    """Refuse settings that need a mailer where there is none.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot send.
+    """
+    for name in ("require_verified", "password_reset"):
+        if getattr(settings, name) and mailer is None:
+            raise ConfigurationError(
+                f"PERMJWT_{name.upper()} sends mails, and there is no mailer: write PermJWT(db=db, "
+                "mailer=MailmanMailer()), from flask_permjwt.mail, with pip install 'flask-permjwt[mail]'"
+            )
+    check = getattr(mailer, "check", None)
+    if check is not None:
+        check(app)

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.views import MethodView
 from flask_sqlalchemy import SQLAlchemy
 
-from flask_permjwt import PermJWT, public, requires_login, requires_permissions
+from flask_permjwt import InvalidCredentialsError, PermJWT, public, requires_login, requires_permissions
 
 
 @pytest.fixture
@@ -204,3 +204,125 @@ def test_default_deny_shows_closed_views(monkeypatch):
     result = app.test_cli_runner().invoke(args=["permjwt", "routes", "--check"])
     assert result.exit_code == 1
     assert "closed" in result.output
+
+
+# -- accounts and sessions
+
+
+@pytest.fixture
+def alice(users):
+    alice = users.create("alice", PASSWORD.strip(), email="alice@example.com", roles=[users.create_role("editor")])
+    users.commit()
+    return alice
+
+
+@pytest.fixture
+def state(app):
+    return app.extensions["permjwt"]
+
+
+@pytest.fixture
+def opened(state, alice):
+    def log_in(**options):
+        with state.accounts.transaction():
+            return state.accounts.log_in("alice", PASSWORD.strip(), bind_csrf=False, **options).session_id
+
+    return log_in
+
+
+def test_list_shows_every_user_by_name(run, users, alice):
+    assert "There are no users." not in run("list").output
+    users.set_active(users.create("Bob"), False)
+    users.commit()
+    head, first, second = run("list").output.splitlines()
+    assert head.split() == ["user", "e-mail", "active", "verified", "roles"]
+    assert first.split() == ["alice", "alice@example.com", "yes", "no", "editor"]
+    assert second.split() == ["Bob", "-", "no", "no", "-"]
+    assert "There may be more than 1" in run("list", "--limit", "1").output
+
+
+def test_a_user_is_disabled_and_enabled_again(run, users, alice, opened, state):
+    opened()
+    assert run("disable", "ALICE").exit_code == 0
+    assert not users.find("alice").active
+    assert state.accounts.sessions(alice.public_id) == []
+    assert run("enable", "alice").exit_code == 0
+    assert users.find("alice").active
+    assert run("disable", "nobody").exit_code == 1
+
+
+def test_set_password_asks_for_it_and_ends_all_sessions(run, users, alice, opened, state):
+    opened()
+    result = run("set-password", "alice", typed="another good long password\n" * 2)
+    assert (result.exit_code, "another good" in result.output, "Warning" in result.output) == (0, False, False)
+    assert state.accounts.sessions(alice.public_id) == []
+    with state.accounts.transaction():
+        state.accounts.log_in("alice", "another good long password", bind_csrf=False)
+
+
+def test_a_weak_password_is_taken_from_an_administrator_with_a_warning(run, users, alice):
+    result = run("set-password", "alice", typed="short\n" * 2)
+    assert result.exit_code == 0
+    assert "Warning: " in result.output
+    assert "Warning: " in run("create-user", "bob", typed="bobbobbobbob\n" * 2).output
+
+
+def test_an_address_can_be_taken_for_verified(run, users):
+    run("create-user", "bob", "--email", "bob@example.com", "--verified", typed=PASSWORD * 2)
+    assert users.find("bob").email_verified_at is not None
+
+
+def test_sessions_are_listed_and_ended(run, alice, opened, state):
+    assert run("sessions", "alice").output == "alice has no sessions.\n"
+    first, second = opened(user_agent="phone", address="192.0.2.1"), opened()
+    output = run("sessions", "alice").output
+    assert first in output
+    assert "192.0.2.1" in output
+    assert "phone" in output
+    assert run("logout", "alice", "--session", first).output == f"Ended the session {first} of alice.\n"
+    assert [one.id for one in state.accounts.sessions(alice.public_id)] == [second]
+    assert run("logout", "alice").output == "Ended 1 session of alice.\n"
+    refused = run("logout", "alice", "--session", "0" * 32)
+    assert (refused.exit_code, "has no session" in refused.output) == (1, True)
+
+
+def test_prune_removes_what_expired(run, app, alice, opened, state):
+    session_id = opened()
+    db = app.extensions["sqlalchemy"]
+    row = db.session.get(app.extensions["test_permjwt"].models.session, session_id)
+    row.expires_at = row.created_at
+    db.session.commit()
+    assert run("prune").output == "Removed 1 row.\n"
+    assert run("prune").output == "Removed 0 rows.\n"
+
+
+def test_roles_are_granted_and_revoked(run, users, alice):
+    assert run("roles", "grant", "editor", "reports:*", "audit:read").exit_code == 0
+    assert users.permissions_of(users.find_role("editor")) == {"reports:*", "audit:read"}
+    assert run("roles", "revoke", "editor", "audit:read", "no:such").output == "Took audit:read from editor.\n"
+    assert run("roles", "grant", "nobody", "a").exit_code == 1
+
+
+def test_audit_shows_what_happened_to_a_user(run, alice, opened, state):
+    opened(user_agent="phone", address="192.0.2.1")
+    with pytest.raises(InvalidCredentialsError), state.accounts.transaction():
+        state.accounts.log_in("alice", "wrong", bind_csrf=False)
+    output = run("audit", "--user", "alice", "--since", "1d").output
+    assert output.splitlines()[0].split() == ["at", "event", "user", "address", "detail"]
+    assert [line.split()[2] for line in output.splitlines()[-2:]] == ["logged_in", "login_failed"]
+    assert "reason=wrong password" in output
+    assert run("audit", "--user", alice.public_id).output == run("audit", "--user", "alice").output
+    assert run("audit", "--user", "nobody").output == "Nothing is written down.\n"
+    assert run("audit", "--since", "2100-01-01").output == "Nothing is written down.\n"
+    assert run("audit", "--until", "2000-01-01").output == "Nothing is written down.\n"
+    lines = [json.loads(line) for line in run("audit", "--json").output.splitlines()]
+    assert lines[-1]["event"] == "login_failed"
+    assert lines[-1]["detail"] == {"reason": "wrong password", "method": "password"}
+    assert len(run("audit", "--limit", "1").output.splitlines()) == 2
+
+
+@pytest.mark.parametrize("since", ["yesterday", "1x", "-1d", "", "99999999d"])
+def test_a_moment_that_is_none_is_refused_with_examples(run, since):
+    result = run("audit", "--since", since)
+    assert result.exit_code == 2
+    assert "such as 30m, 12h, 1d" in result.output

@@ -1,58 +1,38 @@
-"""The use-cases: log in, refresh, log out. No request and no response; only ``transaction`` commits."""
+"""The use-cases of sessions: log in, refresh, confirm, renew, list, log out. Only ``transaction`` commits."""
 
-import base64
-import hmac
 import logging
-import secrets
 import time
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.issuing import IssuedTokens, TokenIssuer
 from flask_permjwt.accounts.passwords import Passwords
+from flask_permjwt.accounts.proofs import PasswordProofs, is_verified
+from flask_permjwt.accounts.records import SessionMixin
 from flask_permjwt.accounts.sessions import RefreshGrant, Replayed, Reused, Rotated, Sessions
 from flask_permjwt.accounts.store import Account, UserStore
-from flask_permjwt.errors import InvalidCredentialsError, InvalidTokenError
+from flask_permjwt.errors import BusyError, InvalidTokenError, UnknownSessionError
+from flask_permjwt.policy.principal import Principal
+from flask_permjwt.signals import (
+    Confirmed,
+    LoggedIn,
+    LoggedOut,
+    Refreshed,
+    RefreshReused,
+    SessionEnded,
+    SessionsEnded,
+)
 from flask_permjwt.tokens.clock import Clock
-from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
-
-_LOGGED_LENGTH: Final = 100
+from flask_permjwt.tokens.codec import TokenType, VerifiedToken
 
 _log = logging.getLogger("flask_permjwt.accounts")
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedTokens:
-    """What a login or a refresh gives. Times are whole seconds since 1970-01-01 UTC.
-
-    Attributes:
-        access_token: for requests.
-        refresh_token: for the next refresh, once.
-        access_expires_at: ``exp`` of the access token.
-        refresh_expires_at: ``exp`` of the refresh token: the absolute end of the session.
-        now: when they were issued.
-        session_id: ``sid`` of both.
-        access_csrf: what is bound to the access token, when it goes into a cookie.
-        refresh_csrf: what is bound to the refresh token, likewise.
-    """
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    access_expires_at: int
-    refresh_expires_at: int
-    now: int
-    session_id: str
-    access_csrf: str | None = field(default=None, repr=False)
-    refresh_csrf: str | None = field(default=None, repr=False)
-
-    @property
-    def expires_in(self) -> int:
-        """Seconds until the access token expires (RFC 6749 section 5.1)."""
-        return self.access_expires_at - self.now
-
-
 class Accounts:
-    """What people do with their accounts.
+    """What people do with their sessions.
 
     The use-cases join ``db.session`` and leave the commit to the caller: run them inside ``transaction()``, which
     commits refusals too, for a refused refresh may have ended the session of a stolen token.
@@ -60,12 +40,13 @@ class Accounts:
     Args:
         store: where users live.
         sessions: the session rows.
-        codec: signs the tokens.
-        passwords: verifies and hashes.
-        access_lifetime: of an access token, in seconds.
-        refresh_lifetime: of a session, in seconds; no refresh extends it.
+        issuer: mints the tokens.
+        passwords: hashes anew what was hashed with weaker parameters.
+        proofs: checks passwords.
+        recorder: writes down what happens.
+        session_lifetime: in seconds; no refresh extends it.
         refresh_grace: for so many seconds after a refresh, the old token is answered with the same successor.
-        csrf_secret: makes the CSRF values of cookie tokens.
+        require_verified: refuse users whose e-mail address is not verified.
         clock: returns the time in seconds since 1970-01-01 UTC.
     """
 
@@ -73,23 +54,25 @@ class Accounts:
         self,
         store: UserStore[Any],
         sessions: Sessions,
-        codec: TokenCodec,
+        issuer: TokenIssuer,
         passwords: Passwords,
+        proofs: PasswordProofs,
+        recorder: Recorder,
         *,
-        access_lifetime: int,
-        refresh_lifetime: int,
+        session_lifetime: int,
         refresh_grace: float = 10,
-        csrf_secret: bytes,
+        require_verified: bool = False,
         clock: Clock = time.time,
     ) -> None:
         self._store: Final = store
         self._sessions: Final = sessions
-        self._codec: Final = codec
+        self._issuer: Final = issuer
         self._passwords: Final = passwords
-        self._access_lifetime: Final = access_lifetime
-        self._refresh_lifetime: Final = refresh_lifetime
+        self._proofs: Final = proofs
+        self._recorder: Final = recorder
+        self._session_lifetime: Final = session_lifetime
         self._refresh_grace: Final = refresh_grace
-        self._csrf_secret: Final = csrf_secret
+        self._require_verified: Final = require_verified
         self._clock: Final = clock
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -118,28 +101,27 @@ class Accounts:
             address: the client's address.
 
         Raises:
-            InvalidCredentialsError: the user is unknown or disabled, has no password, or it is another one:
-                in the same words, after the same work.
+            InvalidCredentialsError, EmailNotVerifiedError, ThrottledError, BusyError: as ``PasswordProofs.prove``.
         """
         user = self._store.find(username)
-        matches = self._passwords.verify(None if user is None else user.password_hash, password)
-        if user is None or not matches or not user.active:
-            _log_failure(user, username, address)
-            raise InvalidCredentialsError
+        self._proofs.prove(user, password, name=username, method="password", address=address)
+        assert user is not None  # noqa: S101  # proved
         # Read before the rehash, after which the row is read anew: these belong to what was verified.
         subject, version, password_hash = user.public_id, user.token_version, user.password_hash
         if self._passwords.needs_rehash(password_hash):
-            self._store.save_password_hash(user, self._passwords.hash(password))
+            with suppress(BusyError):  # the next login may find the time
+                self._store.save_password_hash(user, self._passwords.hash(password))
         now = int(self._clock())
         grant = self._sessions.open(
             subject,
             now=now,
-            lifetime=self._refresh_lifetime,
+            lifetime=self._session_lifetime,
             opened_by="password",
             user_agent=user_agent,
             address=address,
         )
-        return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf)
+        self._recorder.record(LoggedIn(subject=subject, session_id=grant.session_id, method="password"))
+        return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=True)
 
     def refresh(self, token: VerifiedToken, *, bind_csrf: bool) -> IssuedTokens:
         """Exchange a refresh token for its successor and a new access token. Rights are read again.
@@ -166,80 +148,141 @@ class Accounts:
         )
         if isinstance(rotation, Reused):
             _log.warning("refresh token used again, session %s ended", token.session_id)
+            self._recorder.record(RefreshReused(subject=token.subject, session_id=token.session_id))
         if not isinstance(rotation, Rotated | Replayed):
             raise InvalidTokenError("The session has ended.")
         user = self._store.get(token.subject)
-        if user is None or not user.active or user.token_version != token.version:
+        if not self._may_go_on(user, token.version):
             self._sessions.end(token.session_id, token.subject, now=now)
             _log.warning("refresh refused, session %s ended: its user is gone or voided it", token.session_id)
+            self._recorder.record(SessionEnded(subject=token.subject, session_id=token.session_id))
             raise InvalidTokenError("The session has ended.")
-        return self._issue(user, token.subject, token.version, rotation.successor, now=now, bind_csrf=bind_csrf)
+        assert user is not None  # noqa: S101  # may go on
+        if isinstance(rotation, Rotated):
+            self._recorder.record(Refreshed(subject=token.subject, session_id=token.session_id))
+        return self._issue(
+            user, token.subject, token.version, rotation.successor, now=now, bind_csrf=bind_csrf, refresh=True
+        )
+
+    def confirm(
+        self, principal: Principal, user: Account, password: str, *, bind_csrf: bool, address: str | None = None
+    ) -> IssuedTokens:
+        """Prove again who one is, which makes the session fresh, and get a new access token.
+
+        Args:
+            principal: who asks, by an access token.
+            user: the same as a user.
+            password: as typed.
+            bind_csrf: bind a CSRF value to the new token, for a cookie.
+            address: the client's address.
+
+        Raises:
+            InvalidCredentialsError, EmailNotVerifiedError, ThrottledError, BusyError: as ``PasswordProofs.prove``.
+            InvalidTokenError: the session has ended.
+        """
+        session_id, subject, version = _session_of(principal)
+        self._proofs.prove(user, password, name=user.username, method="confirm", address=address)
+        now = int(self._clock())
+        grant = self._sessions.confirm(session_id, subject, now=now)
+        if grant is None:
+            raise InvalidTokenError("The session has ended.")
+        self._recorder.record(Confirmed(subject=subject, session_id=session_id))
+        return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=False)
+
+    def renew(self, principal: Principal) -> IssuedTokens | None:
+        """Mint a new access token for a cookie that is past half its life; None when that cannot be.
+
+        The session's row decides, and rights are read again, both apart from ``db.session``, in which the view may
+        have left anything. That is committed before the token is given away: no end of the session came before it.
+        """
+        session_id, subject, version = _session_of(principal)
+        now = int(self._clock())
+        try:
+            with self._sessions.apart() as session:
+                if session is None:
+                    return None
+                grant = self._sessions.inside(session).renew(session_id, subject, now=now)
+                store = getattr(self._store, "inside", lambda _: self._store)(session)
+                user = store.get(subject)
+                rights = store.rights(user) if self._may_go_on(user, version) else None
+        except SQLAlchemyError as error:
+            _log.warning("a cookie was not renewed: %s", type(error).__name__)
+            return None
+        if grant is None or rights is None:
+            return None
+        return self._issuer.issue(subject, version, rights, grant, now=now, bind_csrf=True, refresh=False)
 
     def log_out(self, token: VerifiedToken) -> None:
         """End the session of an access or refresh token; nothing happens when it has ended already."""
-        self._sessions.end(token.session_id, token.subject, now=self._clock())
+        if self._sessions.end(token.session_id, token.subject, now=self._clock()):
+            self._recorder.record(LoggedOut(subject=token.subject, session_id=token.session_id))
 
-    def _issue(
-        self, user: Account, subject: str, version: int, grant: RefreshGrant, *, now: int, bind_csrf: bool
-    ) -> IssuedTokens:
-        access_id = secrets.token_hex(16)
-        access_expires_at = min(now + self._access_lifetime, grant.expires_at)
-        access_csrf = self._csrf(access_id) if bind_csrf else None
-        refresh_csrf = self._csrf(grant.token_id) if bind_csrf else None
-        rights = self._store.rights(user)
-        shared = {"sub": subject, "sid": grant.session_id, "ver": version}
-        access = {
-            **shared,
-            "iat": now,
-            "exp": access_expires_at,
-            "jti": access_id,
-            "pv": dict(rights.versions),
-            "roles": list(rights.roles),
-            **_present(csrf=access_csrf),
-        }
-        # Everything in it comes from the session's row: the same successor is the same token.
-        refresh = {
-            **shared,
-            "iat": grant.issued_at,
-            "exp": grant.expires_at,
-            "jti": grant.token_id,
-            **_present(csrf=refresh_csrf),
-        }
-        return IssuedTokens(
-            access_token=self._codec.encode(TokenType.ACCESS, access, rights.permissions),
-            refresh_token=self._codec.encode(TokenType.REFRESH, refresh),
-            access_expires_at=access_expires_at,
-            refresh_expires_at=grant.expires_at,
-            now=now,
-            session_id=grant.session_id,
-            access_csrf=access_csrf,
-            refresh_csrf=refresh_csrf,
+    def sessions(self, subject: str) -> list[SessionMixin]:
+        """Return the living sessions of a user, the last used first; at most a thousand."""
+        return self._sessions.listed(subject, now=int(self._clock()))
+
+    def end_session(self, session_id: str, *, owner: str | None) -> None:
+        """End a session.
+
+        Args:
+            session_id: which.
+            owner: whose it must be; None where anybody's may be ended.
+
+        Raises:
+            UnknownSessionError: there is none, or it is somebody else's.
+        """
+        subject = self._sessions.subject_of(session_id)
+        if subject is None or (owner is not None and subject != owner):
+            raise UnknownSessionError
+        if self._sessions.end(session_id, subject, now=self._clock()):
+            self._recorder.record(SessionEnded(subject=subject, session_id=session_id))
+
+    def log_out_everywhere(self, subject: str, *, keep: str | None = None) -> int:
+        """End all sessions of a user, and void all tokens unless one session is kept; return how many ended."""
+        count = self._sessions.end_all(subject, now=self._clock(), except_id=keep)
+        if keep is None:
+            user = self._store.get(subject)
+            void = getattr(self._store, "void_tokens", None)
+            if user is not None and void is not None:
+                void(user)
+        self._recorder.record(SessionsEnded(subject=subject, count=count, kept=keep))
+        return count
+
+    def is_living(self, principal: Principal) -> bool:
+        """Tell whether the session that a principal came by is not over, whatever the token says."""
+        session_id, subject, _ = _session_of(principal)
+        return self._sessions.is_living(session_id, subject, now=int(self._clock()))
+
+    def _may_go_on(self, user: Account | None, version: int) -> bool:
+        return (
+            user is not None
+            and user.active
+            and user.token_version == version
+            and (is_verified(user) or not self._require_verified)
         )
 
-    def _csrf(self, token_id: str) -> str:
-        """Derive the CSRF value of a token: the same token has the same one, and nobody else can make it."""
-        value = hmac.digest(self._csrf_secret, token_id.encode(), "sha256")
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+    def _issue(
+        self,
+        user: Any,
+        subject: str,
+        version: int,
+        grant: RefreshGrant,
+        *,
+        now: int,
+        bind_csrf: bool,
+        refresh: bool,
+    ) -> IssuedTokens:
+        rights = self._store.rights(user)
+        return self._issuer.issue(subject, version, rights, grant, now=now, bind_csrf=bind_csrf, refresh=refresh)
 
 
-def _present(**claims: object) -> dict[str, object]:
-    return {name: value for name, value in claims.items() if value is not None}
+def _session_of(principal: Principal) -> tuple[str, str, int]:
+    """Return session, subject and version of an access token of ours.
 
-
-def _log_failure(user: Account | None, username: str, address: str | None) -> None:
-    """Log why a login failed. What a stranger typed is escaped and shortened: it may forge no line."""
-    if user is None:
-        reason = "unknown user"
-    elif not user.active:
-        reason = "disabled"
-    elif user.password_hash is None:
-        reason = "no password"
-    else:
-        reason = "wrong password"
-    _log.warning(
-        "login failed: %s, name %s, address %s", reason, _escaped(username), _escaped(address or "unknown")
-    )
-
-
-def _escaped(text: str) -> str:
-    return ascii(text[:_LOGGED_LENGTH])
+    Raises:
+        InvalidTokenError: it was issued in no session.
+    """
+    version = principal.claims.get("ver")
+    if principal.session_id is None or principal.subject is None or not isinstance(version, int):
+        raise InvalidTokenError("This token belongs to no session.")
+    return principal.session_id, principal.subject, version

@@ -1,4 +1,4 @@
-"""Sessions in the database: opened, rotated by compare-and-swap, ended. Only ``transaction`` commits."""
+"""Sessions in the database: opened, rotated by compare-and-swap, listed, ended. Only ``transaction`` commits."""
 
 import math
 from collections.abc import Iterator
@@ -7,15 +7,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Update, select, update
+from sqlalchemy import Update, delete, insert, select, update
 
+from flask_permjwt.accounts.apart import apart
+from flask_permjwt.accounts.bites import delete_some
+from flask_permjwt.accounts.columns import clean, new_id
 from flask_permjwt.accounts.inserts import changed_rows
-from flask_permjwt.accounts.models import SessionMixin, new_id
+from flask_permjwt.accounts.models import Models
 from flask_permjwt.accounts.moments import to_datetime, to_seconds
+from flask_permjwt.accounts.records import SessionMixin
+from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.errors import UnauthenticatedError
 
 _MAX_USER_AGENT: Final = 255
 _MAX_ADDRESS: Final = 64
+_MAX_LISTED: Final = 1000
+_ROTATION_KEPT: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +34,14 @@ class RefreshGrant:
         token_id: ``jti``.
         issued_at: ``iat``, in seconds since 1970-01-01 UTC.
         expires_at: ``exp``: the absolute end of the session.
+        authenticated_at: when the user last proved who they are (``auth_time``).
     """
 
     session_id: str
     token_id: str
     issued_at: int
     expires_at: int
+    authenticated_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,11 @@ class Rotated:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The token was used up a moment ago; its successor is given again."""
+    """The token was used up a moment ago; the one that is good now is given again: its successor, the same.
+
+    Where several rotations followed within the grace, that is the last of them: with an older one, whoever asked
+    would be logged out by their next refresh.
+    """
 
     successor: RefreshGrant
 
@@ -63,16 +76,23 @@ Rotation = Rotated | Replayed | Reused | Gone
 
 
 class Sessions:
-    """The session rows of one ``db``. Everything joins ``db.session``.
+    """The session rows of one ``db``. Everything joins ``db.session``, or the session that is given.
 
     Args:
         db: the app's Flask-SQLAlchemy object.
-        model: the session class of its models.
+        models: its models.
+        session: where to work instead of ``db.session``.
     """
 
-    def __init__(self, db: SQLAlchemy, model: type[SessionMixin]) -> None:
+    def __init__(self, db: SQLAlchemy, models: Models, session: AnySession | None = None) -> None:
         self._db: Final = db
-        self._model: Final = model
+        self._models: Final = models
+        self._model: Final = models.session
+        self._session: Final[AnySession] = session or db.session
+
+    def inside(self, session: AnySession) -> "Sessions":
+        """Return the same sessions, reached through another SQLAlchemy session."""
+        return Sessions(self._db, self._models, session)
 
     def open(
         self,
@@ -94,20 +114,21 @@ class Sessions:
             user_agent: what the client calls itself; cleaned and shortened.
             address: the client's address; likewise.
         """
-        grant = RefreshGrant(new_id(), new_id(), now, now + lifetime)
+        grant = RefreshGrant(new_id(), new_id(), now, now + lifetime, now)
         row = self._model(  # type: ignore[call-arg]  # a mapped class takes its columns
             id=grant.session_id,
             subject=subject,
             created_at=to_datetime(now),
+            authenticated_at=to_datetime(now),
             last_used_at=to_datetime(now),
             expires_at=to_datetime(grant.expires_at),
             opened_by=opened_by,
-            user_agent=_clean(user_agent, _MAX_USER_AGENT),
-            address=_clean(address, _MAX_ADDRESS),
+            user_agent=clean(user_agent, _MAX_USER_AGENT),
+            address=clean(address, _MAX_ADDRESS),
             refresh_id=grant.token_id,
         )
-        self._db.session.add(row)
-        self._db.session.flush()
+        self._session.add(row)
+        self._session.flush()
         return grant
 
     def rotate(self, session_id: str, subject: str, token_id: str, *, now: int, grace: float) -> Rotation:
@@ -129,22 +150,69 @@ class Sessions:
         won = self._update(
             self._living(session_id, subject)
             .where(model.refresh_id == token_id, model.expires_at > moment)
-            .values(refresh_id=new_id(), previous_refresh_id=token_id, rotated_at=moment, last_used_at=moment)
+            .values(refresh_id=new_id(), rotated_at=moment, last_used_at=moment)
         )
-        row = self._db.session.scalar(
-            select(model).where(model.id == session_id).with_for_update().execution_options(populate_existing=True)
-        )
+        row = self._locked(session_id)
         if row is None or row.subject != subject or row.ended_at is not None or row.expires_at <= moment:
             return Gone()
-        issued_at = to_seconds(row.rotated_at or row.created_at)
-        successor = RefreshGrant(row.id, row.refresh_id, issued_at, to_seconds(row.expires_at))
         if won:
-            return Rotated(successor)
-        # Both moments were cut to whole seconds: up to one of them must not be taken from the grace.
-        if row.previous_refresh_id == token_id and grace > 0 and now - issued_at <= math.ceil(grace):
-            return Replayed(successor)
+            self._remember_rotation(session_id, token_id, now=now, grace=grace)
+            return Rotated(_grant(row))
+        if grace > 0 and self._rotated_lately(session_id, token_id, now=now, grace=grace):
+            return Replayed(_grant(row))
         self.end(session_id, subject, now=now)
         return Reused()
+
+    def renew(self, session_id: str, subject: str, *, now: int) -> RefreshGrant | None:
+        """Note that a living session is in use, and return what it stands for; None when it is over.
+
+        One UPDATE that asks for a living session: it waits for whoever is ending it, and then finds none.
+        """
+        return self._change_living(session_id, subject, now=now)
+
+    def confirm(self, session_id: str, subject: str, *, now: int) -> RefreshGrant | None:
+        """Note that the user of a living session proved who they are; None when it is over."""
+        return self._change_living(session_id, subject, now=now, authenticated_at=to_datetime(now))
+
+    def listed(self, subject: str, *, now: int) -> list[SessionMixin]:
+        """Return the living sessions of a subject, the last used first; at most a thousand."""
+        model = self._model
+        return list(
+            self._session.scalars(
+                select(model)
+                .where(model.subject == subject, model.ended_at.is_(None), model.expires_at > to_datetime(now))
+                .order_by(model.last_used_at.desc(), model.id)
+                .limit(_MAX_LISTED)
+            )
+        )
+
+    def is_living(self, session_id: str, subject: str, *, now: int) -> bool:
+        """Tell whether a session of this subject is neither ended nor past its absolute end."""
+        model = self._model
+        living = select(model.id).where(model.id == session_id, model.subject == subject, model.ended_at.is_(None))
+        return self._session.scalar(living.where(model.expires_at > to_datetime(now))) is not None
+
+    def subject_of(self, session_id: str) -> str | None:
+        """Return whose session it is; None when there is none with this id."""
+        model = self._model
+        found = self._session.execute(select(model.id, model.subject).where(model.id == session_id)).first()
+        # Some databases compare more loosely than Python.
+        return found.subject if found is not None and found.id == session_id else None
+
+    def was_seen_at(self, subject: str, address: str | None) -> bool:
+        """Tell whether a subject opened a session from this address that was not pruned yet."""
+        model = self._model
+        at = select(model.id).where(model.subject == subject, model.address == clean(address, _MAX_ADDRESS))
+        return self._session.scalar(at.limit(1)) is not None
+
+    def prune(self, *, now: float, limit: int) -> int:
+        """Delete sessions past their absolute end, and rotations older than a day; return how many rows."""
+        session, models = self._session, self._models
+        ended = models.session.expires_at <= to_datetime(now)
+        old = models.rotation.rotated_at <= to_datetime(max(0, now - _ROTATION_KEPT))
+        return delete_some(session, models.session, models.session.id, ended, limit) + delete_some(
+            session, models.rotation, models.rotation.token_id, old, limit
+        )
 
     def end(self, session_id: str, subject: str, *, now: float) -> bool:
         """End a session of this subject; tell whether it was living."""
@@ -159,37 +227,90 @@ class Sessions:
         return self._update(living.values(ended_at=to_datetime(now)))
 
     @contextmanager
+    def apart(self) -> Iterator[AnySession | None]:
+        """Work on a connection of one's own, and commit; with None where that would wait for ourselves."""
+        with apart(self._db, self._model) as session:
+            yield session
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit ``db.session`` after the block, also when it refuses credentials: that may end a session.
+        """Commit after the block, also when it refuses credentials: that may end a session.
 
         Whatever else is raised rolls back.
         """
         try:
             yield
         except UnauthenticatedError:
-            self._db.session.commit()
+            self._session.commit()
             raise
         except BaseException:
-            self._db.session.rollback()
+            self._session.rollback()
             raise
-        self._db.session.commit()
+        self._session.commit()
 
     def _living(self, session_id: str, subject: str) -> Update:
         model = self._model
         return update(model).where(model.id == session_id, model.subject == subject, model.ended_at.is_(None))
 
+    def _change_living(self, session_id: str, subject: str, *, now: int, **values: object) -> RefreshGrant | None:
+        model, moment = self._model, to_datetime(now)
+        living = self._living(session_id, subject).where(model.expires_at > moment)
+        if not self._update(living.values(last_used_at=moment, **values)):
+            return None
+        row = self._locked(session_id)
+        return None if row is None else _grant(row)
+
+    def _locked(self, session_id: str) -> SessionMixin | None:
+        """Read a row as it is now; a snapshot may show how it was."""
+        model = self._model
+        return self._session.scalar(
+            select(model).where(model.id == session_id).with_for_update().execution_options(populate_existing=True)
+        )
+
+    def _remember_rotation(self, session_id: str, token_id: str, *, now: int, grace: float) -> None:
+        """Write down that a token was exchanged, and forget the session's rotations that are past their grace."""
+        if grace <= 0:
+            return
+        rotation = self._models.rotation
+        bind = {"mapper": rotation.__mapper__}  # type: ignore[attr-defined]  # mapped by build_models
+        row = {"token_id": token_id, "session_id": session_id, "rotated_at": to_datetime(now)}
+        self._session.execute(insert(rotation).values(**row), bind_arguments=bind)
+        over = to_datetime(max(0, now - math.ceil(grace) - 1))
+        # Found first and deleted by key: deleting a range locks the gaps that other sessions insert into (InnoDB).
+        old = self._session.scalars(
+            select(rotation.token_id).where(rotation.session_id == session_id, rotation.rotated_at < over)
+        ).all()
+        if old:
+            self._session.execute(delete(rotation).where(rotation.token_id.in_(old)), bind_arguments=bind)
+
+    def _rotated_lately(self, session_id: str, token_id: str, *, now: int, grace: float) -> bool:
+        rotation = self._models.rotation
+        # A locking read, as a snapshot may be older than the rotation of whoever came first.
+        found = self._session.scalar(
+            select(rotation)
+            .where(rotation.token_id == token_id)
+            .with_for_update(read=True)
+            .execution_options(populate_existing=True)
+        )
+        if found is None or found.session_id != session_id or found.token_id != token_id:
+            return False
+        # Both moments were cut to whole seconds: up to one of them must not be taken from the grace.
+        return now - to_seconds(found.rotated_at) <= math.ceil(grace)
+
     def _update(self, statement: Update) -> int:
         """Run an UPDATE and let the rows that the app may have loaded be read again."""
-        session = self._db.session
-        result: Any = session.execute(statement, execution_options={"synchronize_session": False})
-        for row in session.identity_map.values():
+        result: Any = self._session.execute(statement, execution_options={"synchronize_session": False})
+        for row in self._session.identity_map.values():
             if isinstance(row, self._model):
-                session.expire(row)
+                self._session.expire(row)
         return changed_rows(result)
 
 
-def _clean(text: str | None, limit: int) -> str | None:
-    """Make text from a header fit for every database: PostgreSQL takes no NUL, none takes surrogates."""
-    if text is None:
-        return None
-    return text.encode("utf-8", "replace").decode().replace("\0", "")[:limit]
+def _grant(row: SessionMixin) -> RefreshGrant:
+    return RefreshGrant(
+        session_id=row.id,
+        token_id=row.refresh_id,
+        issued_at=to_seconds(row.rotated_at or row.created_at),
+        expires_at=to_seconds(row.expires_at),
+        authenticated_at=to_seconds(row.authenticated_at),
+    )

@@ -85,3 +85,38 @@ class UserStore(Protocol[UserT]):
         The user's tokens live on. Nothing is saved when the password was changed in the meantime.
         """
         ...
+
+
+MANAGED: Final = ("create", "change_password", "reset_password", "mark_email_verified", "void_tokens")
+"""What a store must have beyond ``UserStore`` to be a ``ManagedUserStore``."""
+
+
+class ManagedUserStore(UserStore[UserT], Protocol[UserT]):
+    """A user store that also takes changes: registration, changes of passwords and e-mail verification need it.
+
+    Its users have ``email_verified_at`` too, which is None until ``mark_email_verified``.
+    """
+
+    def create(self, username: str, password: str | None = None, email: str | None = None) -> UserT:
+        """Create a user who may do nothing yet.
+
+        Raises:
+            UsernameTakenError, EmailTakenError: as they say, also when a race was lost.
+        """
+        ...
+
+    def change_password(self, user: UserT, password: str) -> None:
+        """Set a password that the user has chosen; tokens live on."""
+        ...
+
+    def reset_password(self, user: UserT, password: str) -> None:
+        """Set a password with a code from a mail; everything that was ever issued to the user is void."""
+        ...
+
+    def mark_email_verified(self, user: UserT) -> None:
+        """Note that the owner of the user's e-mail address proved to be the user."""
+        ...
+
+    def void_tokens(self, user: UserT) -> None:
+        """Raise the user's ``token_version``."""
+        ...

@@ -24,6 +24,7 @@ class Reason(Enum):
     UNAUTHENTICATED = "unauthenticated"
     MISSING_PERMISSIONS = "missing_permissions"
     CLOSED = "closed"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,12 @@ class Denied:
     Attributes:
         reason: which kind of denial it is.
         missing: the permissions that are lacking; a template is named unfilled.
+        max_age: how many seconds ago the user may have proved who they are, where that is the reason.
     """
 
     reason: Reason
     missing: tuple[str, ...] = ()
+    max_age: int | None = None
 
 
 Decision = Granted | Denied
@@ -51,18 +54,30 @@ _UNAUTHENTICATED: Final = Denied(Reason.UNAUTHENTICATED)
 _CLOSED: Final = Denied(Reason.CLOSED)
 
 
-def decide(principal: Principal, need: Requirement | Rule, values: Values = NO_VALUES) -> Decision:
+def decide(
+    principal: Principal,
+    need: Requirement | Rule,
+    values: Values = NO_VALUES,
+    *,
+    max_age: int | None = None,
+    now: float = 0,
+) -> Decision:
     """Hold a principal against a need.
 
     Args:
         principal: who asks.
         need: a requirement, or a rule that names no permission.
         values: what templates are filled with, by name.
+        max_age: how many seconds ago the user may have proved who they are (RFC 9470 section 4); None for any.
+        now: seconds since 1970-01-01 UTC; looked at with ``max_age`` only.
     """
     if principal.subject is None:
         return _UNAUTHENTICATED
     if isinstance(need, Rule):
-        return GRANTED if need is Rule.LOGIN else _CLOSED
-    if need.met_by(principal.grants, values):
+        if need is not Rule.LOGIN:
+            return _CLOSED
+    elif not need.met_by(principal.grants, values):
+        return Denied(Reason.MISSING_PERMISSIONS, need.missing(principal.grants, values))
+    if max_age is None or principal.is_fresh(max_age, now=now):
         return GRANTED
-    return Denied(Reason.MISSING_PERMISSIONS, need.missing(principal.grants, values))
+    return Denied(Reason.STALE, max_age=max_age)

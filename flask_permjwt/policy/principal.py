@@ -24,6 +24,8 @@ class Principal:
         token_id: ``jti`` (RFC 7519 section 4.1.7).
         session_id: ``sid``, the session that the token was issued in.
         expiry: ``exp``, in seconds since 1970-01-01 UTC.
+        authenticated_at: ``auth_time`` (OpenID Connect Core section 2): when the user last proved who they are, by
+            a password say; likewise.
 
     Raises:
         ValueError: ``claims`` are nested deeper than 32 levels.
@@ -36,6 +38,7 @@ class Principal:
     token_id: str | None = None
     session_id: str | None = None
     expiry: float | None = None
+    authenticated_at: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "claims", freeze(self.claims))
@@ -58,6 +61,15 @@ class Principal:
     def is_anonymous(self) -> bool:
         """Whether no valid token came with the request."""
         return self.subject is None
+
+    def is_fresh(self, max_age: float, *, now: float) -> bool:
+        """Tell whether the user proved who they are lately enough (RFC 9470 section 4).
+
+        Args:
+            max_age: how many seconds ago it may be at most.
+            now: seconds since 1970-01-01 UTC.
+        """
+        return self.authenticated_at is not None and now - self.authenticated_at <= max_age
 
     def can(self, *permissions: object, values: Values = NO_VALUES) -> bool:
         """Tell whether all these permissions are granted.

@@ -11,7 +11,9 @@ from typing import Any, Final, NoReturn
 from flask_permjwt.errors import ConfigurationError, InvalidTokenError
 from flask_permjwt.policy.frozen import MAX_DEPTH, freeze
 
-RESERVED: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "ver", "pv", "roles", "csrf"})
+RESERVED: Final = frozenset(
+    {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "ver", "pv", "roles", "csrf", "auth_time"}
+)
 _LAST_SECOND: Final = 253402300799  # 9999-12-31T23:59:59Z, the end of the calendar of RFC 3339
 _MAX_TEXT: Final = 255
 _MAX_PATH: Final = 8

@@ -253,6 +253,7 @@ class TokenCodec:
         session_id, version = reading.text(claims, "sid"), reading.count(claims, "ver")
         issued_at, expires_at = reading.date(claims, "iat"), reading.date(claims, "exp")
         not_before = reading.date(claims, "nbf") if "nbf" in claims else None
+        authenticated_at = reading.date(claims, "auth_time") if "auth_time" in claims else None
         if expires_at <= issued_at:
             raise InvalidTokenError("The token was never valid.")
         csrf = claims.get("csrf")
@@ -266,6 +267,7 @@ class TokenCodec:
             token_id=token_id,
             session_id=session_id,
             expiry=expires_at,
+            authenticated_at=authenticated_at,
         )
         return VerifiedToken(
             type=token_type,

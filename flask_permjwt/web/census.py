@@ -37,6 +37,7 @@ class Row:
         needs: the permissions, or the reason of a public view; may be empty.
         scopes: every permission named in it.
         declared: somebody said what it needs, or that it is public.
+        max_age: how many seconds ago the user may have proved who they are; None for any.
     """
 
     rule: str
@@ -47,6 +48,7 @@ class Row:
     needs: str
     scopes: tuple[str, ...]
     declared: bool
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def _rows(app: Flask, entries: dict[tuple[str, str], Entry], guarded: set[str]) 
                 needs,
                 scopes,
                 entry.declared,
+                entry.max_age,
             )
 
 
@@ -104,9 +107,13 @@ def _kind(entry: Entry, *, partly: bool) -> tuple[Kind, str]:
     if entry.public is not None:
         return Kind.PUBLIC, entry.public.reason
     if entry.need is Rule.LOGIN:
-        return Kind.LOGIN, ""
+        return Kind.LOGIN, _fresh(entry)
     if entry.need is Rule.CLOSED:
         return Kind.CLOSED, "declares nothing"
     if entry.need is None:
         return (Kind.PARTLY if partly else Kind.OPEN), ""
-    return Kind.PERMISSIONS, str(entry.need)
+    return Kind.PERMISSIONS, f"{entry.need} {_fresh(entry)}".rstrip()
+
+
+def _fresh(entry: Entry) -> str:
+    return "" if entry.max_age is None else f"[fresh: {entry.max_age} s]"

@@ -6,8 +6,10 @@ before-request hook has not already done so for this very call.
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from types import MethodType
 from typing import Any, Final, TypeVar, overload
 from weakref import ref
@@ -170,7 +172,7 @@ def _enforce_call(
         passed_on = request.view_args or {}
         changed = {name: one for name, one in values.items() if one is not passed_on.get(name)}
         values = {**routed_values(state), **changed}
-    enforce(state, guard.need, values)
+    enforce(state, guard.need, values, max_age=guard.max_age)
 
 
 def _arguments(
@@ -209,7 +211,18 @@ def _methods(methods: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset("GET" if name == "HEAD" else name for name in names)
 
 
-def requires_permissions(*permissions: object, methods: Iterable[str] | None = None) -> GuardDecorator:
+def _max_age(fresh: timedelta | float | None) -> int | None:
+    if fresh is None:
+        return None
+    seconds = fresh.total_seconds() if isinstance(fresh, timedelta) else fresh
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds < math.inf:
+        raise ConfigurationError("fresh is a timedelta or a number of seconds, one or more")
+    return int(seconds)
+
+
+def requires_permissions(
+    *permissions: object, methods: Iterable[str] | None = None, fresh: timedelta | float | None = None
+) -> GuardDecorator:
     """Guard a view (or any function called in a request) with permissions.
 
     Stands above or below ``@app.route`` and other decorators alike. Stacked decorators add up.
@@ -218,10 +231,12 @@ def requires_permissions(*permissions: object, methods: Iterable[str] | None = N
         permissions: all of them are needed. Strings, string enum members, ``any_of`` or ``all_of`` groups; a
             segment such as ``{project_id}`` is filled with the view's argument of that name.
         methods: limits the requirement to these request methods; GET stands for HEAD too.
+        fresh: how long ago, as a timedelta or in seconds, the user may have logged in or confirmed the password
+            (RFC 9470); None for any time.
 
     Raises:
         PermissionSyntaxError: there is no permission, or one is not written as the grammar asks.
-        ConfigurationError: ``methods`` is empty or a string.
+        ConfigurationError: ``methods`` is empty or a string, or ``fresh`` is no positive duration.
     """
     for permission in permissions:
         if inspect.isroutine(permission) or isinstance(permission, type):
@@ -229,22 +244,32 @@ def requires_permissions(*permissions: object, methods: Iterable[str] | None = N
                 "requires_permissions needs permissions: write @requires_permissions('reports:read'), or "
                 "@requires_login for any valid token"
             )
-    return GuardDecorator(Guard(all_of(*permissions), _methods(methods)))
+    return GuardDecorator(Guard(all_of(*permissions), _methods(methods), _max_age(fresh)))
 
 
 @overload
 def requires_login(view: T, /) -> T: ...
 @overload
-def requires_login(*, methods: Iterable[str] | None = None) -> GuardDecorator: ...
-def requires_login(view: Any = None, /, *, methods: Iterable[str] | None = None) -> Any:
+def requires_login(
+    *, methods: Iterable[str] | None = None, fresh: timedelta | float | None = None
+) -> GuardDecorator: ...
+def requires_login(
+    view: Any = None, /, *, methods: Iterable[str] | None = None, fresh: timedelta | float | None = None
+) -> Any:
     """Guard a view with any valid token, whatever its permissions.
 
-    Written ``@requires_login`` or, limited to some request methods, ``@requires_login(methods=["POST"])``.
+    Written ``@requires_login`` or, limited to some request methods, ``@requires_login(methods=["POST"])``; where
+    the user must have proved lately who they are, ``@requires_login(fresh=timedelta(minutes=5))``.
+
+    Args:
+        view: what is decorated, where it is written without brackets.
+        methods: limits the requirement to these request methods; GET stands for HEAD too.
+        fresh: as for ``requires_permissions``.
 
     Raises:
-        ConfigurationError: ``methods`` is empty or a string.
+        ConfigurationError: ``methods`` is empty or a string, or ``fresh`` is no positive duration.
     """
-    decorator = GuardDecorator(Guard(Rule.LOGIN, _methods(methods)))
+    decorator = GuardDecorator(Guard(Rule.LOGIN, _methods(methods), _max_age(fresh)))
     return decorator if view is None else decorator(view)
 
 

@@ -3,9 +3,10 @@
 from flask import Flask, Response, request
 
 from flask_permjwt.policy.decision import Rule
+from flask_permjwt.policy.principal import Principal
 from flask_permjwt.policy.requirements import NO_VALUES
 from flask_permjwt.web.identity import enforce, routed_values
-from flask_permjwt.web.state import REQUEST_KEY, request_state
+from flask_permjwt.web.state import REQUEST_KEY, RequestState, request_state
 
 
 def enforce_request() -> None:
@@ -32,19 +33,35 @@ def enforce_request() -> None:
     if need is None:
         return
     fields = not isinstance(need, Rule) and need.fields
-    enforce(state, need, routed_values(state) if fields else NO_VALUES)
+    enforce(state, need, routed_values(state) if fields else NO_VALUES, max_age=entry.max_age)
 
 
-def add_vary(response: Response) -> Response:
-    """Tell caches which headers of the request the response depends on (RFC 9110 section 12.5.5)."""
-    state = request.__dict__.get(REQUEST_KEY)
+def finish_response(response: Response) -> Response:
+    """Renew the access cookie where that is due, and tell caches what the response depends on.
+
+    Vary is RFC 9110 section 12.5.5.
+    """
+    state: RequestState | None = request.__dict__.get(REQUEST_KEY)
     if state is not None:
+        if state.renews and state.principal is not None:
+            _renew(response, state, state.principal)
         for header in state.vary:
             response.vary.add(header)
     return response
 
 
+def _renew(response: Response, state: RequestState, principal: Principal) -> None:
+    app = state.app
+    if app.transport.sets_access_cookie(response):
+        return
+    tokens = app.accounts.renew(principal)
+    if tokens is not None:
+        app.transport.attach_cookies(response, tokens, request.script_root, "")
+        # No cache may give one user's cookie to another (RFC 9111 section 7.3).
+        response.headers["Cache-Control"] = "no-store"
+
+
 def register_hook(app: Flask) -> None:
     """Run before any other before-request function, and after any other after-request function."""
     app.before_request_funcs.setdefault(None, []).insert(0, enforce_request)
-    app.after_request_funcs.setdefault(None, []).insert(0, add_vary)
+    app.after_request_funcs.setdefault(None, []).insert(0, finish_response)

@@ -12,10 +12,12 @@ from flask_permjwt.errors import (
     InsufficientScopeError,
     InvalidTokenError,
     MissingTokenError,
+    StaleAuthenticationError,
 )
 from flask_permjwt.policy.decision import Denied, Reason, Rule, decide
 from flask_permjwt.policy.principal import ANONYMOUS, Principal
 from flask_permjwt.policy.requirements import NO_VALUES, Requirement, Values, all_of
+from flask_permjwt.signals import AccessDenied
 from flask_permjwt.tokens.codec import TokenType, VerifiedToken
 from flask_permjwt.web.responses import http_error
 from flask_permjwt.web.state import AppState, RequestState, request_state
@@ -32,15 +34,16 @@ def resolve(state: RequestState) -> Principal:
     """
     if state.principal is None:
         try:
-            token = _access_token(state)
+            token, state.source = _access_token(state)
             state.principal = token.principal
+            state.renews = _is_past_half_its_life(state, token)
         except AuthError as error:
             state.refusal = error
             state.principal = ANONYMOUS
     return state.principal
 
 
-def _access_token(state: RequestState) -> VerifiedToken:
+def _access_token(state: RequestState) -> tuple[VerifiedToken, Source]:
     app = state.app
     credential = app.transport.from_header(request)
     if app.settings.headers and app.settings.header_name.casefold() != "authorization":
@@ -54,7 +57,15 @@ def _access_token(state: RequestState) -> VerifiedToken:
     token = app.codec.decode(credential.token, TokenType.ACCESS, now=app.clock())
     if credential.source is Source.COOKIE:
         check_csrf(app, request, token)
-    return token
+    return token, credential.source
+
+
+def _is_past_half_its_life(state: RequestState, token: VerifiedToken) -> bool:
+    """Tell whether a cookie is to be renewed in the response."""
+    app = state.app
+    if not app.settings.cookie_sliding or state.source is not Source.COOKIE:
+        return False
+    return 2 * app.clock() > token.issued_at + token.expires_at
 
 
 def check_csrf(app: AppState, request: Request, token: VerifiedToken) -> None:
@@ -69,15 +80,21 @@ def check_csrf(app: AppState, request: Request, token: VerifiedToken) -> None:
         raise CsrfError
 
 
-def enforce(state: RequestState, need: Requirement | Rule, values: Values = NO_VALUES) -> None:
+def enforce(
+    state: RequestState, need: Requirement | Rule, values: Values = NO_VALUES, *, max_age: int | None = None
+) -> None:
     """Let the request's principal pass, or end the request.
 
     Raises:
         HTTPException: 401, 403 or (for malformed credentials) 400, of the class of the error.
     """
-    decision = decide(resolve(state), need, values)
+    principal = resolve(state)
+    now = 0 if max_age is None else state.app.clock()
+    decision = decide(principal, need, values, max_age=max_age, now=now)
     if isinstance(decision, Denied):
-        raise http_error(_refusal(state, decision)) from None
+        refusal = _refusal(state, decision)
+        _record_denial(state, refusal)
+        raise http_error(refusal) from None
     state.enforced = True
 
 
@@ -86,7 +103,22 @@ def _refusal(state: RequestState, decision: Denied) -> AuthError:
         return state.refusal or MissingTokenError()
     if decision.reason is Reason.CLOSED:
         return InsufficientScopeError(description="This view declares no permissions and is closed.")
+    if decision.reason is Reason.STALE and decision.max_age is not None:
+        return StaleAuthenticationError(decision.max_age)
     return InsufficientScopeError(decision.missing)
+
+
+def _record_denial(state: RequestState, refusal: AuthError) -> None:
+    principal = resolve(state)
+    denial = AccessDenied(
+        subject=principal.subject,
+        session_id=principal.session_id,
+        endpoint=request.endpoint or "",
+        method=request.method,
+        missing=getattr(refusal, "missing", ()),
+        status=refusal.status,
+    )
+    state.app.recorder.record_denial(denial)
 
 
 def check_permissions(*permissions: object, **values: object) -> None:

@@ -30,10 +30,12 @@ class Guard:
     Attributes:
         need: what is asked for.
         methods: the request methods that it is limited to; None for all. GET stands for HEAD too.
+        max_age: how many seconds ago the user may have proved who they are; None for any.
     """
 
     need: Requirement | Rule
     methods: frozenset[str] | None = None
+    max_age: int | None = None
 
     def applies_to(self, method: str) -> bool:
         """Tell whether the guard speaks about this request method."""

@@ -20,7 +20,10 @@ from flask_permjwt.errors import (
     AuthError,
     InsufficientScopeError,
     InvalidBodyError,
+    InvalidRequestError,
     MissingTokenError,
+    RetryLaterError,
+    StaleAuthenticationError,
     UnauthenticatedError,
 )
 
@@ -70,7 +73,7 @@ def _instance(kind: type[HTTPException], error: AuthError) -> HTTPException:
 
 def challenge(error: AuthError) -> str | None:
     """Return the value of ``WWW-Authenticate``, or None where the status asks for none."""
-    if not (isinstance(error, UnauthenticatedError) or error.status in (400, 403)):
+    if not isinstance(error, UnauthenticatedError | InsufficientScopeError | InvalidRequestError):
         return None
     parts = {"realm": _REALM}
     if not isinstance(error, MissingTokenError):
@@ -78,6 +81,8 @@ def challenge(error: AuthError) -> str | None:
         parts["error_description"] = error.description
     if isinstance(error, InsufficientScopeError) and error.missing:
         parts["scope"] = " ".join(error.missing)
+    if isinstance(error, StaleAuthenticationError):
+        parts["max_age"] = str(error.max_age)
     return "Bearer " + ", ".join(f'{name}="{_quotable(value)}"' for name, value in parts.items())
 
 
@@ -94,12 +99,7 @@ class _AuthHTTPException(HTTPException):
     def data(self) -> dict[str, Any]:
         """What flask-smorest and Flask-RESTX build their answers from."""
         error = self.auth_error
-        headers = challenge(error)
-        return {
-            "message": error.description,
-            **_body(error),
-            "headers": {} if headers is None else {"WWW-Authenticate": headers},
-        }
+        return {"message": error.description, **_body(error), "headers": dict(_headers(error))}
 
     def get_body(
         self,
@@ -114,18 +114,26 @@ class _AuthHTTPException(HTTPException):
         environ: "WSGIEnvironment | None" = None,  # noqa: ARG002  # Werkzeug's signature
         scope: Any = None,  # noqa: ARG002  # as above
     ) -> list[tuple[str, str]]:
-        """Return the content type and the challenge."""
-        headers = [("Content-Type", "application/json")]
-        value = challenge(self.auth_error)
-        if value is not None:
-            headers.append(("WWW-Authenticate", value))
-        return headers
+        """Return the content type, the challenge and when to try again."""
+        return [("Content-Type", "application/json"), *_headers(self.auth_error)]
+
+
+def _headers(error: AuthError) -> list[tuple[str, str]]:
+    headers = []
+    value = challenge(error)
+    if value is not None:
+        headers.append(("WWW-Authenticate", value))
+    if isinstance(error, RetryLaterError):
+        headers.append(("Retry-After", str(error.retry_after)))
+    return headers
 
 
 def _body(error: AuthError) -> dict[str, Any]:
     body: dict[str, Any] = {"error": error.error, "error_description": error.description}
     if isinstance(error, InvalidBodyError):
         body["errors"] = error.errors
+    if isinstance(error, StaleAuthenticationError):
+        body["max_age"] = error.max_age
     return body
 
 

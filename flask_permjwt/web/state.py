@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, current_app, request
 
+from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.housekeeping import Housekeeping
+from flask_permjwt.accounts.self_service import SelfService
 from flask_permjwt.accounts.service import Accounts
 from flask_permjwt.accounts.store import UserStore
 from flask_permjwt.errors import AuthError
@@ -13,7 +16,7 @@ from flask_permjwt.policy.principal import Principal
 from flask_permjwt.settings import Settings
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec
-from flask_permjwt.web.transports import Transport
+from flask_permjwt.web.transports import Source, Transport
 
 if TYPE_CHECKING:
     from flask_permjwt.web.table import Entry, PolicyTable
@@ -31,6 +34,9 @@ class AppState:
     codec: TokenCodec
     store: UserStore[Any]
     accounts: Accounts
+    self_service: SelfService | None
+    recorder: Recorder
+    housekeeping: Housekeeping
     transport: Transport
     table: "PolicyTable"
 
@@ -52,6 +58,8 @@ class RequestState:
         enforced: something was enforced and granted.
         used: the guarded wrappers that have used up the hook's decision.
         vary: the headers that the response depends on.
+        source: where the access token was found, once resolved.
+        renews: the access token came in a cookie that is past half its life and is to be renewed.
     """
 
     app: AppState
@@ -63,6 +71,8 @@ class RequestState:
     enforced: bool = False
     used: set[Any] = field(default_factory=set)
     vary: set[str] = field(default_factory=set)
+    source: Source | None = None
+    renews: bool = False
 
 
 def app_state(app: Flask | None = None) -> AppState:

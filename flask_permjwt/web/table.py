@@ -48,6 +48,7 @@ class Entry:
         wrappers: the guards' wrappers that a call of the view goes through: the hook has decided for them.
         holds: guarded functions that the view holds without wrapping them; they guard themselves.
         guards: the declarations behind ``need``.
+        max_age: how many seconds ago the user may have proved who they are; None for any.
     """
 
     view: AnyCallable
@@ -56,6 +57,7 @@ class Entry:
     wrappers: frozenset[AnyCallable] = frozenset()
     holds: tuple[AnyCallable, ...] = ()
     guards: tuple[Guard, ...] = ()
+    max_age: int | None = None
 
     @property
     def declared(self) -> bool:
@@ -159,7 +161,16 @@ class PolicyTable:
         need: Need = _combine(applying)
         if need is None and public is None and self._default_deny:
             need = Rule.CLOSED
-        return Entry(view=view, need=need, public=public, wrappers=wrappers, holds=holds, guards=applying)
+        ages = [guard.max_age for guard in applying if guard.max_age is not None]
+        return Entry(
+            view=view,
+            need=need,
+            public=public,
+            wrappers=wrappers,
+            holds=holds,
+            guards=applying,
+            max_age=min(ages, default=None),
+        )
 
     def _guards_of_blueprints(self, endpoint: str, *, restx: bool) -> Iterator[Guard]:
         """Yield the guards of the blueprints that a view belongs to.

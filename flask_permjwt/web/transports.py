@@ -12,7 +12,7 @@ from urllib.parse import quote
 from flask import Request, Response
 from werkzeug.http import dump_cookie
 
-from flask_permjwt.accounts.service import IssuedTokens
+from flask_permjwt.accounts.issuing import IssuedTokens
 from flask_permjwt.errors import InvalidRequestError, TokenTooLargeError
 from flask_permjwt.settings import Settings
 
@@ -103,7 +103,7 @@ class Transport:
         return value.encode("latin-1", "replace")
 
     def attach_cookies(self, response: Response, tokens: IssuedTokens, root: str, prefix: str) -> None:
-        """Set the four cookies of a login.
+        """Set the four cookies of a login, or the two of an access token that was renewed.
 
         Args:
             response: where they are set.
@@ -123,7 +123,13 @@ class Transport:
             (settings.refresh_cookie_name, tokens.refresh_token, prefix, refresh_age, False),
             (settings.refresh_csrf_cookie_name, tokens.refresh_csrf, root, refresh_age, True),
         ):
-            self._set_cookie(response, name, value or "", path, max_age, readable=readable)
+            if value is not None:
+                self._set_cookie(response, name, value, path, max_age, readable=readable)
+
+    def sets_access_cookie(self, response: Response) -> bool:
+        """Tell whether a response sets or deletes the access cookie already."""
+        start = f"{self._settings.access_cookie_name}="
+        return any(cookie.startswith(start) for cookie in response.headers.getlist("Set-Cookie"))
 
     def clear_cookies(self, response: Response, root: str, prefix: str) -> None:
         """Delete the four cookies, with the attributes that they were set with."""

@@ -8,11 +8,18 @@ import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
+from flask_permjwt.accounts.audit import Origin, Recorder
+from flask_permjwt.accounts.codes import Codes
+from flask_permjwt.accounts.issuing import TokenIssuer
 from flask_permjwt.accounts.models import Models, build_models
+from flask_permjwt.accounts.password_rules import PasswordRules
 from flask_permjwt.accounts.passwords import Passwords
+from flask_permjwt.accounts.proofs import Limits, PasswordProofs
+from flask_permjwt.accounts.self_service import Lifetimes, SelfService
 from flask_permjwt.accounts.service import Accounts
 from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.accounts.sql_store import SQLUserStore
+from flask_permjwt.accounts.throttle import Throttle
 from flask_permjwt.tokens.codec import TokenCodec, TokenType
 from flask_permjwt.tokens.keys import KeyRing, hmac_key
 
@@ -31,6 +38,11 @@ class World:
     sessions: Sessions
     codec: TokenCodec
     accounts: Accounts
+    codes: Codes
+    recorder: Recorder
+    throttle: Throttle
+    self_service: SelfService
+    letters: Any
     clock: Any
 
     def log_in(self, name="alice", password=PASSWORD, **options):
@@ -53,6 +65,20 @@ class World:
         return self.db.session.get(self.models.session, session_id, populate_existing=True)
 
 
+class Letters:
+    """Keep what would be posted."""
+
+    def __init__(self):
+        self.sent = []
+        self.thrown_away = []
+
+    def send(self, kind, to, **values):
+        (self.sent if to is not None else self.thrown_away).append((kind, to, values))
+
+    def token(self, kind):
+        return [values["token"] for one, _, values in self.sent if one == kind][-1]
+
+
 @pytest.fixture
 def make_world(fake_clock, fast_passwords, make_database_url):
     """Build a world on a database; its tables are made, its context is pushed, its connections closed.
@@ -68,17 +94,64 @@ def make_world(fake_clock, fast_passwords, make_database_url):
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         db.init_app(app)
         passwords = passwords or fast_passwords
-        users = SQLUserStore(db, models, passwords, clock=fake_clock)
-        sessions = Sessions(db, models.session)
+        recorder = Recorder(
+            db, models.audit, clock=fake_clock, origin=lambda: Origin(app, None, "192.0.2.1", "tests", audit=True)
+        )
+        users = SQLUserStore(db, models, passwords, clock=fake_clock, recorder=recorder)
+        sessions, codes, letters = Sessions(db, models), Codes(db, models), Letters()
         codec = TokenCodec(KeyRing(hmac_key(secrets.token_bytes(32), "HS256")))
-        lifetimes = {"access_lifetime": 900, "refresh_lifetime": 30 * 86400, "csrf_secret": b"c" * 32}
-        accounts = Accounts(users, sessions, codec, passwords, clock=fake_clock, **{**lifetimes, **options})
+        access_lifetime, csrf_secret = options.pop("access_lifetime", 900), options.pop("csrf_secret", b"c" * 32)
+        limits = options.pop("limits", Limits())
+        verified = {"require_verified": options.get("require_verified", False)}
+        throttle = Throttle(enabled=options.pop("throttled", True))
+        proofs = PasswordProofs(sessions, passwords, throttle, recorder, limits=limits, **verified)
+        issuer = TokenIssuer(codec, access_lifetime=access_lifetime, csrf_secret=csrf_secret)
+        accounts = Accounts(
+            users,
+            sessions,
+            issuer,
+            passwords,
+            proofs,
+            recorder,
+            clock=fake_clock,
+            **{"session_lifetime": 30 * 86400, **options},
+        )
+        self_service = SelfService(
+            db,
+            users,
+            sessions,
+            codes,
+            proofs,
+            PasswordRules(),
+            throttle,
+            recorder,
+            letters,
+            limits=limits,
+            lifetimes=Lifetimes(),
+            clock=fake_clock,
+            **verified,
+        )
         context = app.app_context()
         context.push()
         if create:
             db.create_all()
         made.append((db, context))
-        return World(app, db, models, passwords, users, sessions, codec, accounts, fake_clock)
+        return World(
+            app,
+            db,
+            models,
+            passwords,
+            users,
+            sessions,
+            codec,
+            accounts,
+            codes,
+            recorder,
+            throttle,
+            self_service,
+            letters,
+            fake_clock,
+        )
 
     yield make
     for db, context in reversed(made):

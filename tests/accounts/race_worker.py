@@ -5,29 +5,40 @@ It is started by path, as another process of the same app would be: with its own
 
 import json
 import sys
+import time
 from dataclasses import asdict
 
 from argon2 import PasswordHasher
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
-from flask_permjwt.accounts.models import build_models
+from flask_permjwt import PermJWT, Principal, extension
 from flask_permjwt.accounts.passwords import Passwords
 from flask_permjwt.accounts.sessions import Reused, Sessions
-from flask_permjwt.accounts.sql_store import SQLUserStore
 from flask_permjwt.errors import AuthError
+
+NOW = 2000
+SECRET = "the same in every worker, and 64 bytes long or a little bit more, as asked"
+
+extension.Passwords = lambda: Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+class Mailer:
+    def send(self, message):
+        pass
 
 
 class Worker:
     def __init__(self, url):
         self.db = SQLAlchemy()
-        models = build_models(self.db)
         app = Flask("worker")
-        app.config["SQLALCHEMY_DATABASE_URI"] = url
+        app.config.update(TESTING=True, SECRET_KEY=SECRET, SQLALCHEMY_DATABASE_URI=url)
+        app.config.update(PERMJWT_RATELIMIT_ENABLED=False)
         self.db.init_app(app)
-        self.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        self.users = SQLUserStore(self.db, models, self.passwords)
-        self.sessions = Sessions(self.db, models.session)
+        permjwt = PermJWT(app, db=self.db, mailer=Mailer(), clock=lambda: NOW)
+        self.users = permjwt.users
+        self.sessions = Sessions(self.db, permjwt.models)
+        self.state = app.extensions["permjwt"]
         self.context = app.app_context()
         self.context.push()
         self.users.find("nobody")
@@ -64,6 +75,36 @@ class Worker:
             return {"kind": "Reused"}
         successor = getattr(rotation, "successor", None)
         return {"kind": type(rotation).__name__, "successor": successor and asdict(successor)}
+
+    def register(self, name, email):
+        self.state.self_service.register(name, "a password for the race", email=email, address=None)
+
+    def reset(self, code, password):
+        self.users.find("nobody")
+        self.state.self_service.reset_password(code, password)
+
+    def verify(self, code):
+        self.users.find("nobody")
+        self.state.self_service.verify_email(code)
+
+    def renew(self, session_id, subject):
+        """Renew again and again; tell when each began, and whether it gave a token."""
+        principal = Principal(subject=subject, session_id=session_id, claims={"ver": 1})
+        found = []
+        for _ in range(200):
+            begun = time.monotonic()
+            given = self.state.accounts.renew(principal) is not None
+            found.append([begun, given])
+            if not given:
+                break
+        return found
+
+    def end(self, session_id, subject, after):
+        """End a session after so many seconds; tell when it was done."""
+        time.sleep(after)
+        with self.state.accounts.transaction():
+            self.state.accounts.end_session(session_id, owner=subject)
+        return time.monotonic()
 
     def disable(self, name):
         self.users.set_active(self.users.find(name), False)

@@ -18,7 +18,10 @@ PASSWORD = "correct horse battery staple"
 EXACT = {
     "permjwt_users": {"public_id", "username_key", "email_key"},
     "permjwt_roles": {"public_id", "name_key"},
-    "permjwt_sessions": {"id", "subject", "refresh_id", "previous_refresh_id"},
+    "permjwt_sessions": {"id", "subject", "refresh_id"},
+    "permjwt_rotations": {"token_id", "session_id"},
+    "permjwt_codes": {"digest", "purpose", "subject", "detail"},
+    "permjwt_audit": {"event", "subject", "actor", "session_id", "address", "user_agent"},
     "permjwt_user_permissions": {"permission"},
     "permjwt_role_permissions": {"permission"},
 }
@@ -119,10 +122,10 @@ def test_another_user_class_on_the_same_db_is_refused():
         build_models(db, own_user(db))
 
 
-def test_where_users_live_elsewhere_there_are_sessions_only():
+def test_where_users_live_elsewhere_there_are_records_only():
     db = SQLAlchemy()
     models = build_models(db, users=False)
-    assert set(db.metadata.tables) == {"permjwt_sessions"}
+    assert set(db.metadata.tables) == {"permjwt_sessions", "permjwt_rotations", "permjwt_codes", "permjwt_audit"}
     assert models.user is None
     assert build_models(db, users=False) is models
 

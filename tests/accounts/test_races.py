@@ -18,7 +18,8 @@ class Workers:
     def __init__(self):
         command = [sys.executable, Path(__file__).with_name("race_worker.py")]
         # The package under test, installed or not.
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": path}
         self.processes = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
             for _ in range(WORKERS)
@@ -164,6 +165,55 @@ def test_without_a_grace_a_refresh_storm_ends_the_session_and_no_other(world, al
         world.db.session.rollback()
         assert world.row(grant.session_id).ended_at is not None
     assert world.row(spared.session_id).ended_at is None
+
+
+def test_of_several_registrations_of_one_name_one_wins_and_the_others_are_told(world, workers):
+    won, lost = {"answer": None}, {"error": "UsernameTakenError"}
+    for number in range(ROUNDS):
+        spellings = [f"USER{number}", f"user{number}", f"User{number}"]
+        emails = [f"{letter}{number}@example.com" for letter in "abc"]
+        commands = [
+            ("register", {"name": name, "email": email}) for name, email in zip(spellings, emails, strict=True)
+        ]
+        outcome(workers.each(commands), winner=won, losers=lost)
+    assert len(world.db.session.execute(world.models.user.__table__.select()).all()) == ROUNDS
+
+
+def test_of_several_registrations_of_one_address_one_wins_and_the_others_are_told(workers):
+    for number in range(ROUNDS):
+        commands = [
+            ("register", {"name": f"{letter}{number}", "email": f"user{number}@example.com"}) for letter in "abc"
+        ]
+        outcome(workers.each(commands), winner={"answer": None}, losers={"error": "EmailTakenError"})
+
+
+@pytest.mark.parametrize("purpose", ["reset", "verify"])
+def test_a_code_is_used_once_however_many_bring_it(world, workers, purpose):
+    for number in range(ROUNDS):
+        user = world.users.create(f"user{number}", email=f"user{number}@example.com")
+        code = world.codes.make(purpose, user.public_id, now=1900, lifetime=900, detail=user.email_key)
+        world.db.session.commit()
+        password = {} if purpose == "verify" else {"password": "a password for the race"}
+        answers = workers.all(purpose, code=code, **password)
+        outcome(answers, winner={"answer": None}, losers={"error": "InvalidCodeError"})
+        world.db.session.rollback()
+        assert user.token_version == (1 if purpose == "verify" else 2)
+
+
+def test_a_renewal_never_brings_an_ended_session_back(world, workers):
+    for number in range(ROUNDS):
+        user = world.users.create(f"user{number}")
+        grant = world.sessions.open(user.public_id, now=1000, lifetime=9000, opened_by="password")
+        world.db.session.commit()
+        which = {"session_id": grant.session_id, "subject": user.public_id}
+        answers = workers.each([("renew", which), ("renew", which), ("end", {**which, "after": 0.004 * number})])
+        assert all("answer" in one for one in answers), answers
+        *renewals, ended = [one["answer"] for one in answers]
+        for begun, given in (one for found in renewals for one in found):
+            assert not (given and begun > ended)
+        world.db.session.rollback()
+        assert world.row(grant.session_id).ended_at is not None
+        assert [found[-1][1] for found in renewals] == [False, False]
 
 
 def test_whoever_comes_first_a_session_of_a_disabled_user_is_over(world, workers):

@@ -1,6 +1,7 @@
 """Session rows: opened, rotated by compare-and-swap, ended."""
 
 import pytest
+from sqlalchemy import select
 
 from flask_permjwt.accounts.moments import to_datetime, to_seconds
 from flask_permjwt.accounts.sessions import Gone, Replayed, Reused, Rotated
@@ -49,7 +50,7 @@ def test_a_rotation_names_a_new_token_with_the_same_end(world, opened):
     assert successor.token_id != opened.token_id
     assert (successor.session_id, successor.issued_at, successor.expires_at) == (opened.session_id, 1100, 1500)
     row = world.row(opened.session_id)
-    assert (row.refresh_id, row.previous_refresh_id) == (successor.token_id, opened.token_id)
+    assert row.refresh_id == successor.token_id
     assert to_seconds(row.last_used_at) == 1100
 
 
@@ -71,10 +72,101 @@ def test_after_the_grace_a_used_token_ends_its_session_and_no_other(world, opene
     assert isinstance(rotate(world, other), Rotated)
 
 
-def test_a_token_from_two_rotations_ago_ends_the_session_even_within_the_grace(world, opened):
-    second = rotate(world, opened).successor
-    rotate(world, second)
-    assert rotate(world, opened) == Reused()
+def test_within_the_grace_a_token_from_several_rotations_ago_gets_the_one_that_is_good_now(world, opened):
+    second = rotate(world, opened, now=1100).successor
+    third = rotate(world, second, now=1103).successor
+    assert rotate(world, opened, now=1110) == rotate(world, second, now=1110) == Replayed(third)
+    assert isinstance(rotate(world, third, now=1111), Rotated)
+
+
+def test_each_token_has_a_grace_of_its_own(world, opened):
+    second = rotate(world, opened, now=1100).successor
+    third = rotate(world, second, now=1109).successor
+    assert rotate(world, second, now=1119) == Replayed(third)
+    assert rotate(world, opened, now=1111) == Reused()
+
+
+def test_a_rotation_of_one_session_says_nothing_about_another(world, opened):
+    other = world.sessions.open(SUBJECT, now=1000, lifetime=500, opened_by="password")
+    rotate(world, opened)
+    assert rotate(world, other, opened.token_id) == Reused()
+    assert isinstance(rotate(world, opened), Replayed)
+
+
+def test_rotations_are_remembered_only_for_their_grace(world, opened):
+    grant = opened
+    for step in range(20):
+        grant = rotate(world, grant, now=1100 + 5 * step).successor
+    kept = world.db.session.scalars(select(world.models.rotation)).all()
+    assert 1 <= len(kept) <= 4
+    rotate(world, grant, now=1400, grace=0)
+    assert len(world.db.session.scalars(select(world.models.rotation)).all()) == len(kept)
+
+
+def test_a_confirmation_makes_a_living_session_fresh_and_no_other(world, opened):
+    other = world.sessions.open(SUBJECT, now=1000, lifetime=500, opened_by="password")
+    assert opened.authenticated_at == 1000
+    grant = world.sessions.confirm(opened.session_id, SUBJECT, now=1200)
+    assert (grant.authenticated_at, grant.expires_at, grant.token_id) == (1200, 1500, opened.token_id)
+    assert to_seconds(world.row(other.session_id).authenticated_at) == 1000
+    assert rotate(world, opened, now=1300).successor.authenticated_at == 1200
+
+
+@pytest.mark.parametrize("how", ["confirm", "renew"])
+def test_what_is_over_can_be_neither_confirmed_nor_renewed(world, opened, how):
+    change = getattr(world.sessions, how)
+    assert change(opened.session_id, "cd" * 16, now=1100) is None
+    assert change("0" * 32, SUBJECT, now=1100) is None
+    assert change(opened.session_id, SUBJECT, now=1500) is None
+    assert change(opened.session_id, SUBJECT, now=1499) is not None
+    world.sessions.end(opened.session_id, SUBJECT, now=1499)
+    assert change(opened.session_id, SUBJECT, now=1499) is None
+    assert world.row(opened.session_id).ended_at == to_datetime(1499)
+
+
+def test_a_session_that_is_renewed_was_used_then_and_ends_when_it_would(world, opened):
+    grant = world.sessions.renew(opened.session_id, SUBJECT, now=1300)
+    assert (grant.expires_at, grant.authenticated_at) == (1500, 1000)
+    assert to_seconds(world.row(opened.session_id).last_used_at) == 1300
+
+
+def test_living_sessions_of_one_subject_are_listed_the_last_used_first(world, opened):
+    second = world.sessions.open(SUBJECT, now=1010, lifetime=500, opened_by="password")
+    ended = world.sessions.open(SUBJECT, now=1020, lifetime=500, opened_by="password")
+    world.sessions.open(SUBJECT, now=1000, lifetime=50, opened_by="password")
+    world.sessions.open("cd" * 16, now=1000, lifetime=500, opened_by="password")
+    world.sessions.end(ended.session_id, SUBJECT, now=1030)
+    assert [one.id for one in world.sessions.listed(SUBJECT, now=1100)] == [second.session_id, opened.session_id]
+    world.sessions.renew(opened.session_id, SUBJECT, now=1200)
+    assert [one.id for one in world.sessions.listed(SUBJECT, now=1200)] == [opened.session_id, second.session_id]
+    assert world.sessions.listed(SUBJECT, now=1510) == []
+    assert world.sessions.listed("", now=1100) == []
+
+
+def test_a_session_is_found_by_its_exact_id(world, opened):
+    assert world.sessions.subject_of(opened.session_id) == SUBJECT
+    for other in ("", "0" * 32, f"{opened.session_id} ", f" {opened.session_id}", opened.session_id[:-1]):
+        assert world.sessions.subject_of(other) is None
+
+
+def test_it_is_known_from_which_addresses_a_subject_logged_in(world, opened):
+    assert world.sessions.was_seen_at(SUBJECT, "b")
+    assert not world.sessions.was_seen_at(SUBJECT, "c")
+    assert not world.sessions.was_seen_at("cd" * 16, "b")
+    assert not world.sessions.was_seen_at(SUBJECT, None)
+
+
+def test_what_is_past_its_end_is_pruned_in_bites_and_nothing_else(world, opened):
+    for _ in range(5):
+        rotate(world, world.sessions.open(SUBJECT, now=1000, lifetime=150, opened_by="password"), now=1010)
+    now = 2000 + 24 * 3600
+    living = world.sessions.open(SUBJECT, now=now - 10, lifetime=500, opened_by="password")
+    rotate(world, living, now=now - 5)
+    assert [world.sessions.prune(now=1200, limit=3) for _ in range(3)] == [3, 2, 0]
+    assert world.row(opened.session_id) is not None
+    assert world.sessions.prune(now=now, limit=100) == 6
+    assert [one.id for one in world.db.session.scalars(select(world.models.session))] == [living.session_id]
+    assert isinstance(rotate(world, living, now=now), Replayed)
 
 
 def test_a_token_id_that_was_never_given_ends_the_session(world, opened):

@@ -1,5 +1,6 @@
 """The whole extension behind a test client: SQLite in memory, fast hashes, a clock that is passed in."""
 
+import re
 import secrets
 from collections.abc import Iterator
 
@@ -32,6 +33,26 @@ def clock():
     return Clock()
 
 
+class Mailbox:
+    """A mailer that keeps what is sent."""
+
+    def __init__(self):
+        self.messages = []
+
+    def send(self, message):
+        self.messages.append(message)
+
+    def code(self, to=None):
+        """Return the code in the last mail (to an address)."""
+        texts = [one.text for one in self.messages if to is None or one.to == to]
+        return re.search(r"[A-Za-z0-9_-]{43}", texts[-1])[0]
+
+
+@pytest.fixture
+def mailbox():
+    return Mailbox()
+
+
 @pytest.fixture
 def make_api(clock, monkeypatch) -> Iterator:
     """Build an app with alice, who may read reports, and the blueprint under /auth."""
@@ -41,12 +62,12 @@ def make_api(clock, monkeypatch) -> Iterator:
     )
     apps = []
 
-    def make(prefix="/auth", **settings):
+    def make(prefix="/auth", mailer=None, password_check=None, **settings):
         app = Flask(__name__)
         app.config.update(TESTING=True, SECRET_KEY=secrets.token_urlsafe(64), SQLALCHEMY_DATABASE_URI="sqlite://")
         app.config.update({f"PERMJWT_{name.upper()}": value for name, value in settings.items()})
         db = SQLAlchemy(app)
-        permjwt = PermJWT(app, db=db, clock=clock)
+        permjwt = PermJWT(app, db=db, clock=clock, mailer=mailer, password_check=password_check)
         app.register_blueprint(permjwt.auth_blueprint, url_prefix=prefix)
         app.extensions["test_permjwt"] = permjwt
 

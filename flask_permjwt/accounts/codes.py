@@ -1,0 +1,105 @@
+"""One-time codes: sent to somebody, kept as a hash, good for one thing, once, and not for long."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import delete, insert, select
+
+from flask_permjwt.accounts.bites import delete_some
+from flask_permjwt.accounts.inserts import changed_rows
+from flask_permjwt.accounts.models import Models
+from flask_permjwt.accounts.moments import to_datetime
+
+_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code stands for.
+
+    Attributes:
+        digest: its hash, by which it is used up.
+        subject: the public id of the user.
+        detail: what it is bound to.
+    """
+
+    digest: str
+    subject: str
+    detail: str | None
+
+
+class Codes:
+    """The codes of one ``db``. Everything joins ``db.session``.
+
+    Args:
+        db: the app's Flask-SQLAlchemy object.
+        models: its models.
+    """
+
+    def __init__(self, db: SQLAlchemy, models: Models) -> None:
+        self._db: Final = db
+        self._model: Final = models.code
+        self._bind: Final = {"mapper": models.code.__mapper__}  # type: ignore[attr-defined]  # by build_models
+
+    def make(self, purpose: str, subject: str, *, now: int, lifetime: int, detail: str | None = None) -> str:
+        """Make a code of 256 random bits. Of the row, nobody can make it again.
+
+        Args:
+            purpose: what it is good for.
+            subject: the public id of the user; empty for a code that is good for nothing, made so that the same
+                work is done.
+            now: seconds since 1970-01-01 UTC.
+            lifetime: in seconds.
+            detail: what it is bound to.
+        """
+        code = secrets.token_urlsafe(_BYTES)
+        row = {
+            "digest": _digest(code),
+            "purpose": purpose,
+            "subject": subject,
+            "detail": detail,
+            "created_at": to_datetime(now),
+            "expires_at": to_datetime(now + lifetime),
+        }
+        self._db.session.execute(insert(self._model).values(**row), bind_arguments=self._bind)
+        return code
+
+    def find(self, purpose: str, code: str, *, now: int) -> Code | None:
+        """Return what a code stands for, without using it up; None when it is good for nothing."""
+        model, digest = self._model, _digest(code)
+        row = self._db.session.execute(
+            select(model.digest, model.subject, model.detail).where(
+                model.digest == digest, model.purpose == purpose, model.expires_at > to_datetime(now)
+            ),
+            bind_arguments=self._bind,
+        ).first()
+        if row is None or row.digest != digest or not row.subject:
+            return None
+        return Code(row.digest, row.subject, row.detail)
+
+    def use_up(self, code: Code) -> bool:
+        """Use a code up; of several who try at once, one is told True."""
+        found = delete(self._model).where(self._model.digest == code.digest)
+        return changed_rows(self._db.session.execute(found, bind_arguments=self._bind)) == 1
+
+    def forget(self, purpose: str, subject: str) -> None:
+        """Void all codes of a user for one purpose."""
+        model = self._model
+        digests = self._db.session.scalars(
+            select(model.digest).where(model.subject == subject, model.purpose == purpose),
+            bind_arguments=self._bind,
+        ).all()
+        if digests:
+            self._db.session.execute(delete(model).where(model.digest.in_(digests)), bind_arguments=self._bind)
+
+    def prune(self, *, now: float, limit: int) -> int:
+        """Delete codes that have expired, at most so many; return how many."""
+        model = self._model
+        return delete_some(self._db.session, model, model.digest, model.expires_at <= to_datetime(now), limit)
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,69 @@
+"""Housekeeping: what expired is removed a bite at a time, so that tables stay bounded without a cron job."""
+
+import logging
+import time
+from threading import Lock
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.codes import Codes
+from flask_permjwt.accounts.sessions import Sessions
+from flask_permjwt.tokens.clock import Clock
+
+_BITE: Final = 500
+_INTERVAL: Final = 10
+
+_log = logging.getLogger("flask_permjwt.accounts")
+
+
+class Housekeeping:
+    """Removes sessions past their end, rotations and codes past their use, and old audit rows.
+
+    Args:
+        sessions: the session rows.
+        codes: the one-time codes.
+        recorder: the audit rows.
+        audit_lifetime: how long those are kept, in seconds.
+        clock: returns the time in seconds since 1970-01-01 UTC.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        codes: Codes,
+        recorder: Recorder,
+        *,
+        audit_lifetime: int,
+        clock: Clock = time.time,
+    ) -> None:
+        self._sessions: Final = sessions
+        self._codes: Final = codes
+        self._recorder: Final = recorder
+        self._audit_lifetime: Final = audit_lifetime
+        self._clock: Final = clock
+        self._lock: Final = Lock()
+        self._next = 0.0
+
+    def prune(self, limit: int = _BITE) -> int:
+        """Remove what expired, at most so many rows of each kind, and commit; return how many were removed."""
+        now = self._clock()
+        with self._sessions.transaction():
+            return (
+                self._sessions.prune(now=now, limit=limit)
+                + self._codes.prune(now=now, limit=limit)
+                + self._recorder.prune(now - self._audit_lifetime, limit=limit)
+            )
+
+    def tidy_up(self) -> None:
+        """Take a bite, at most once in ten seconds per process; what fails is left for the next time."""
+        now = self._clock()
+        with self._lock:
+            if now < self._next <= now + _INTERVAL:
+                return
+            self._next = now + _INTERVAL
+        try:
+            self.prune()
+        except SQLAlchemyError as error:
+            _log.warning("nothing was pruned: %s", type(error).__name__)

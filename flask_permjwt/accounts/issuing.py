@@ -1,0 +1,130 @@
+"""Issuing: from a user and a session to signed tokens."""
+
+import base64
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from flask_permjwt.accounts.sessions import RefreshGrant
+from flask_permjwt.accounts.store import Rights
+from flask_permjwt.tokens.codec import TokenCodec, TokenType
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedTokens:
+    """What a login or a refresh gives. Times are whole seconds since 1970-01-01 UTC.
+
+    Attributes:
+        access_token: for requests.
+        access_expires_at: ``exp`` of the access token.
+        now: when they were issued.
+        session_id: ``sid`` of both.
+        refresh_token: for the next refresh, once; None where only the access token is renewed.
+        refresh_expires_at: ``exp`` of the refresh token: the absolute end of the session.
+        access_csrf: what is bound to the access token, when it goes into a cookie.
+        refresh_csrf: what is bound to the refresh token, likewise.
+    """
+
+    access_token: str = field(repr=False)
+    access_expires_at: int
+    now: int
+    session_id: str
+    refresh_token: str | None = field(default=None, repr=False)
+    refresh_expires_at: int = 0
+    access_csrf: str | None = field(default=None, repr=False)
+    refresh_csrf: str | None = field(default=None, repr=False)
+
+    @property
+    def expires_in(self) -> int:
+        """Seconds until the access token expires (RFC 6749 section 5.1)."""
+        return self.access_expires_at - self.now
+
+
+class TokenIssuer:
+    """Mints the tokens of sessions.
+
+    Args:
+        codec: signs them.
+        access_lifetime: of an access token, in seconds.
+        csrf_secret: makes the CSRF values of cookie tokens.
+    """
+
+    def __init__(self, codec: TokenCodec, *, access_lifetime: int, csrf_secret: bytes) -> None:
+        self._codec: Final = codec
+        self._access_lifetime: Final = access_lifetime
+        self._csrf_secret: Final = csrf_secret
+
+    def issue(
+        self,
+        subject: str,
+        version: int,
+        rights: Rights,
+        grant: RefreshGrant,
+        *,
+        now: int,
+        bind_csrf: bool,
+        refresh: bool,
+    ) -> IssuedTokens:
+        """Mint an access token, with the refresh token if asked for.
+
+        Args:
+            subject: ``sub``.
+            version: ``ver``.
+            rights: what the user may do now.
+            grant: what the session stands for.
+            now: whole seconds since 1970-01-01 UTC.
+            bind_csrf: bind CSRF values to the tokens, for cookies.
+            refresh: mint the refresh token too.
+
+        Raises:
+            TokenTooLargeError: the rights do not fit into a token.
+        """
+        shared = {"sub": subject, "sid": grant.session_id, "ver": version}
+        access_csrf = self._csrf("access", grant.session_id) if bind_csrf else None
+        refresh_csrf = self._csrf("refresh", grant.session_id) if bind_csrf and refresh else None
+        expires_at = min(now + self._access_lifetime, grant.expires_at)
+        access: dict[str, Any] = {
+            **shared,
+            "iat": now,
+            "exp": expires_at,
+            "jti": secrets.token_hex(16),
+            "auth_time": grant.authenticated_at,
+            "pv": dict(rights.versions),
+            "roles": list(rights.roles),
+            **_present(csrf=access_csrf),
+        }
+        refresh_token = None
+        if refresh:
+            # Everything in it comes from the session's row: the same successor is the same token.
+            claims = {
+                **shared,
+                "iat": grant.issued_at,
+                "exp": grant.expires_at,
+                "jti": grant.token_id,
+                **_present(csrf=refresh_csrf),
+            }
+            refresh_token = self._codec.encode(TokenType.REFRESH, claims)
+        return IssuedTokens(
+            access_token=self._codec.encode(TokenType.ACCESS, access, rights.permissions),
+            access_expires_at=expires_at,
+            now=now,
+            session_id=grant.session_id,
+            refresh_token=refresh_token,
+            refresh_expires_at=grant.expires_at,
+            access_csrf=access_csrf,
+            refresh_csrf=refresh_csrf,
+        )
+
+    def _csrf(self, kind: str, session_id: str) -> str:
+        """Derive the CSRF value of a session's tokens of one kind.
+
+        It stays the same when they are renewed: a page that read it a moment ago is not refused because another
+        of its requests came back with a new cookie in between.
+        """
+        value = hmac.digest(self._csrf_secret, f"{kind} {session_id}".encode(), "sha256")
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _present(**claims: object) -> dict[str, object]:
+    return {name: value for name, value in claims.items() if value is not None}

@@ -1,0 +1,100 @@
+"""What the parts of the SQL user store share: where they work, and how they change and count."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Generic, TypeVar
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import ColumnElement, Table, delete
+from sqlalchemy import inspect as inspect_mapped
+from sqlalchemy.exc import IntegrityError
+
+from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.inserts import changed_rows
+from flask_permjwt.accounts.models import Models, UserMixin
+from flask_permjwt.accounts.owners import Owner, Owners
+from flask_permjwt.accounts.passwords import Passwords
+from flask_permjwt.accounts.savepoints import AnySession, broken_unique_column, savepoint
+from flask_permjwt.accounts.sessions import Sessions
+from flask_permjwt.errors import AccountError, EmailTakenError, RoleTakenError, UsernameTakenError
+from flask_permjwt.policy.permissions import parse_grant
+from flask_permjwt.signals import Event
+from flask_permjwt.tokens.clock import Clock
+
+_TAKEN: Final[dict[str, type[AccountError]]] = {
+    "username_key": UsernameTakenError,
+    "email_key": EmailTakenError,
+    "name_key": RoleTakenError,
+}
+
+UserT = TypeVar("UserT", bound=UserMixin)
+
+
+class SQLStoreBase(Generic[UserT]):
+    """Where the store works. Everything joins the session and is flushed; the commit is the caller's.
+
+    Args:
+        db: the app's Flask-SQLAlchemy object.
+        models: what ``build_models`` gave for it.
+        passwords: hashes new passwords.
+        clock: returns the time in seconds since 1970-01-01 UTC.
+        recorder: writes changes down; None for nobody.
+        session: where to work instead of ``db.session``.
+    """
+
+    def __init__(
+        self,
+        db: SQLAlchemy,
+        models: Models,
+        passwords: Passwords,
+        *,
+        clock: Clock,
+        recorder: Recorder | None,
+        session: AnySession | None,
+    ) -> None:
+        self._db: Final = db
+        self._session: Final[AnySession] = session or db.session
+        self._models: Final = models
+        self._passwords: Final = passwords
+        self._clock: Final = clock
+        self._recorder: Final = recorder
+        self._sessions: Final = Sessions(db, models, session)
+        self._owners: Final = Owners(self._session, models)
+
+    def _void(self, user: Owner, **values: object) -> None:
+        """Write values to a user's row and end everything that was ever issued to the user."""
+        subject = user.instance.public_id
+        self._owners.change(user, "token_version", **values)
+        self._sessions.end_all(subject, now=self._clock())
+
+    def _record(self, event: Event) -> None:
+        if self._recorder is not None:
+            self._recorder.record(event)
+
+    def _link_permission(self, owner: Owner, permission: str) -> bool:
+        row = {owner.column: owner.key, "permission": permission}
+        return self._owners.link(owner, owner.permissions, row)
+
+    def _delete_rows(self, owner: Owner, table: Table, *where: ColumnElement[bool]) -> bool:
+        statement = delete(table).where(*where)
+        bind = {"mapper": inspect_mapped(owner.model)}
+        return changed_rows(self._session.execute(statement, bind_arguments=bind)) > 0
+
+    @contextmanager
+    def _one_winner(self, model: type[Any]) -> Iterator[None]:
+        """Turn the loss of a race for a name, or a name that was taken long ago, into its clear error."""
+        # Outside the try: when what the caller left pending breaks a constraint, that is the caller's error.
+        self._session.flush()
+        try:
+            with savepoint(self._session, model):
+                yield
+        except IntegrityError as error:
+            column = broken_unique_column(error, model.__table__)
+            if column in _TAKEN:
+                raise _TAKEN[column] from None
+            raise
+
+
+def checked_grants(permissions: Iterable[object]) -> list[str]:
+    """Check grants; sorted, so that everybody locks in one order."""
+    return sorted({parse_grant(permission) for permission in permissions})

@@ -1,0 +1,82 @@
+"""What all endpoints share: errors become responses, work is committed, tokens are delivered."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+
+from flask import Response, jsonify, request
+
+from flask_permjwt.accounts.issuing import IssuedTokens
+from flask_permjwt.accounts.self_service import SelfService
+from flask_permjwt.api.schemas import TokensSchema
+from flask_permjwt.errors import AuthError, FeatureOffError, InvalidBodyError, InvalidNameError, WeakPasswordError
+from flask_permjwt.web.responses import http_error
+from flask_permjwt.web.state import AppState, app_state
+
+
+def endpoint(view: Callable[[], Response]) -> Callable[..., Response]:
+    """Turn errors into responses, and keep answers out of every cache (RFC 6749 section 5.1)."""
+
+    @wraps(view)
+    def answer(**_: object) -> Response:  # the app's prefix may hold arguments, which are none of ours
+        try:
+            response = view()
+        except AuthError as error:
+            raise http_error(error) from None
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return answer
+
+
+def committed(view: Callable[[], Response]) -> Callable[[], Response]:
+    """Commit what the use-case did, refusals of credentials included."""
+
+    @wraps(view)
+    def commit() -> Response:
+        with app_state().accounts.transaction():
+            return view()
+
+    return commit
+
+
+def self_service() -> SelfService:
+    """Return the use-cases of the app that change users.
+
+    Raises:
+        FeatureOffError: 404, the app keeps its users elsewhere, in a store that takes no changes.
+    """
+    service = app_state().self_service
+    if service is None:
+        raise FeatureOffError
+    return service
+
+
+@contextmanager
+def field(name: str) -> Iterator[None]:
+    """Say in which field it was when a new password or a name is refused."""
+    try:
+        yield
+    except (WeakPasswordError, InvalidNameError) as error:
+        raise InvalidBodyError({name: [error.description]}) from None
+
+
+def deliver(app: AppState, tokens: IssuedTokens, *, cookie: bool) -> Response:
+    """Answer with tokens, in the body or in cookies."""
+    hidden = ("access_token", "refresh_token") if cookie else ()
+    shown = TokensSchema(exclude=hidden).dump(tokens)
+    found = {name: value for name, value in shown.items() if value is not None}
+    response = jsonify({**found, "token_type": app.settings.header_type or "Bearer"})
+    if cookie:
+        app.transport.attach_cookies(response, tokens, *paths())
+    return response
+
+
+def paths(depth: int = 1) -> tuple[str, str]:
+    """Return the path of the app and that of this blueprint, as the browser sees them.
+
+    Args:
+        depth: how many segments the endpoint's own path has.
+    """
+    root = request.script_root
+    return root, root + request.path.rsplit("/", depth)[0]

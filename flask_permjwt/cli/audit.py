@@ -1,0 +1,74 @@
+"""Reading the audit table."""
+
+import json
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import click
+from flask.cli import with_appcontext
+
+from flask_permjwt.cli import group
+from flask_permjwt.web.state import app_state
+
+_AGE = re.compile(r"([0-9]{1,6})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class _Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
+    """A moment, as an age (``1d``) or a date (``2026-11-21``, with or without a time), in UTC."""
+
+    name = "age or date"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value)
+        age = _AGE.fullmatch(text)
+        if age is not None:
+            return max(0.0, app_state().clock() - int(age[1]) * _SECONDS[age[2]])
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(
+                f"{text!r} is neither an age such as 30m, 12h, 1d or 2w nor a date such as 2026-11-21", param, ctx
+            )
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@click.command("audit")
+@click.option("--user", "name", help="What happened to this user (a name, an e-mail address or an id).")
+@click.option("--since", type=_Moment(), help="From then on: 30m, 12h, 1d, 2w, or a date.")
+@click.option("--until", type=_Moment(), help="Up to then.")
+@click.option("--limit", default=1000, show_default=True, help="Show the last so many.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for machines.")
+@with_appcontext
+def audit(*, name: str | None, since: float | None, until: float | None, limit: int, as_json: bool) -> None:
+    """Show what happened to accounts, the newest last; times are UTC."""
+    state = app_state()
+    # Somebody who was deleted is found by the id alone.
+    user = None if name is None else state.store.find(name)
+    subject = name if user is None else user.public_id
+    entries = state.recorder.read(subject=subject, since=since, until=until, limit=limit)
+    if as_json:
+        for entry in entries:
+            click.echo(json.dumps(asdict(entry), default=str))
+        return
+    rows = [
+        (
+            f"{datetime.fromtimestamp(entry.at, UTC):%Y-%m-%d %H:%M:%S}",
+            entry.event,
+            _name(entry.subject),
+            entry.address or "-",
+            " ".join(f"{key}={_text(value)}" for key, value in entry.detail.items()) or "-",
+        )
+        for entry in entries
+    ]
+    group.print_table(("at", "event", "user", "address", "detail"), rows, none="Nothing is written down.")
+
+
+def _name(subject: str | None) -> str:
+    user = None if subject is None else app_state().store.get(subject)
+    return user.username if user is not None else subject or "-"
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,80 @@
+"""What the commands share: the store, clear refusals, tables."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from flask_permjwt.accounts.sql_store import SQLUserStore
+from flask_permjwt.errors import AccountError, PermissionSyntaxError
+from flask_permjwt.web.state import app_state
+
+
+class Commands(AppGroup):
+    """Says in one line what a database without our tables says in a page."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (OperationalError, ProgrammingError) as error:
+            raise click.ClickException(
+                f"The database says: {error.orig}\nAre the tables there? Make them with `flask db upgrade` or "
+                "db.create_all()."
+            ) from None
+
+
+def store() -> SQLUserStore[Any]:
+    """Return the SQL user store of the app."""
+    found = app_state().store
+    if not isinstance(found, SQLUserStore):
+        raise click.ClickException("This app keeps its users elsewhere; the command needs the SQL store.")
+    return found
+
+
+class Refused(click.ClickException):
+    """What the store refuses, in its own words and with exit code 1."""
+
+
+def user(name: str) -> Any:
+    """Find a user, or refuse."""
+    found = store().find(name)
+    if found is None:
+        raise Refused(f"There is no user {name!r}.")
+    return found
+
+
+def role(name: str) -> Any:
+    """Find a role, or refuse."""
+    found = store().find_role(name)
+    if found is None:
+        raise Refused(f"There is no role {name!r}; `flask permjwt roles` lists them.")
+    return found
+
+
+@contextmanager
+def change() -> Iterator[SQLUserStore[Any]]:
+    """Commit what the block does to the store; what the store refuses is said in its own words."""
+    try:
+        with app_state().accounts.transaction():
+            yield store()
+    except (AccountError, PermissionSyntaxError) as error:
+        raise Refused(str(error)) from None
+
+
+def words(words: Iterable[str]) -> str:
+    """Write words in order, or a dash for none."""
+    return " ".join(sorted(words)) or "-"
+
+
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, none: str) -> None:
+    """Print rows below their head, aligned."""
+    if not rows:
+        click.echo(none)
+        return
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
