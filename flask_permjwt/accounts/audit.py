@@ -94,9 +94,9 @@ class Recorder:
         origin = self._origin()
         known = self._complete(event, origin)
         if origin.audit:
-            # A Core statement: what the caller left pending is not flushed for it.
             bind = {"mapper": self._model.__mapper__}  # type: ignore[attr-defined]  # mapped by build_models
-            self._db.session.execute(self._insert(known), bind_arguments=bind)
+            with self._db.session.no_autoflush:  # what the caller left pending is the caller's to flush
+                self._db.session.execute(self._insert(known), bind_arguments=bind)
         on_commit(self._db.session, lambda: known.signal.send(origin.sender, event=known))
 
     def announce(self, event: Event) -> None:
