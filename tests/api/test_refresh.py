@@ -1,5 +1,7 @@
 """POST /refresh and POST /logout."""
 
+import secrets
+
 import pytest
 
 
@@ -176,3 +178,50 @@ def test_where_tokens_go_into_cookies_only_none_is_given_in_a_body(make_api, log
 
 def test_a_request_without_any_token_is_told_where_one_may_stand(client):
     assert client.post("/auth/refresh").json["error_description"].startswith("A token is needed")
+
+
+def test_a_replay_by_cookie_gives_the_same_refresh_cookie_again(api, clock, log_in, cookies):
+    https = {"base_url": "https://localhost"}
+    client = api.test_client()
+    first = cookies(log_in(client, "cookie", **https))
+    headers = {"X-CSRF-TOKEN": first["csrf_refresh_token"]["value"]}
+    once = cookies(client.post("/auth/refresh", headers=headers, **https))
+    clock.advance(5)
+    # The answer was lost: the browser still has the old cookie.
+    client.set_cookie("refresh_token", first["refresh_token"]["value"], path="/auth", domain="localhost")
+    answer = client.post("/auth/refresh", headers=headers, **https)
+    assert answer.status_code == 200
+    again = cookies(answer)
+    assert set(again) == {"access_token", "csrf_access_token", "refresh_token", "csrf_refresh_token"}
+    assert again["refresh_token"]["value"] == once["refresh_token"]["value"] != first["refresh_token"]["value"]
+
+
+def test_logging_in_removes_what_expired_a_bite_at_a_time(api, client, clock, log_in):
+    state, permjwt = api.extensions["permjwt"], api.extensions["test_permjwt"]
+    db = api.extensions["sqlalchemy"]
+
+    def kept():
+        with api.app_context():
+            return db.session.query(permjwt.models.session).count()
+
+    for _ in range(5):
+        log_in(client)
+    clock.advance(31 * 24 * 3600)
+    assert kept() == 5
+    log_in(client)
+    assert kept() == 1
+    with api.app_context():
+        state.housekeeping.prune()
+    assert kept() == 1
+
+
+@pytest.mark.redis
+def test_workers_share_one_count_of_attempts_in_redis(make_api, redis_url):
+    clients = [make_api(ratelimit_storage_uri=redis_url).test_client() for _ in range(2)]
+    body = {"username": f"user{secrets.token_hex(8)}", "password": "wrong"}
+    address = {"REMOTE_ADDR": f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"}
+    statuses = [
+        clients[number % 2].post("/auth/login", json=body, environ_overrides=address).status_code
+        for number in range(11)
+    ]
+    assert statuses == [401] * 10 + [429]

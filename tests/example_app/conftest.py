@@ -1,6 +1,7 @@
 """The example app on a folder of its own, and its pages in a real browser: Chromium, driven by Playwright."""
 
 import os
+import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import Client
 
 from example_app import create_app
+from example_app.extensions import db, permjwt
 
 PASSWORD = "a password for all three"
 ARGUMENTS = [
@@ -64,15 +66,29 @@ def demo_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tokens(demo_app: Flask) -> dict[str, str]:
-    """An access token of each user, by name."""
+    """An access token of each user, by name; of each module its own, for training needs a fresh one."""
     found = {}
     for name in ("viewer", "analyst", "admin"):
         answer = demo_app.test_client().post("/auth/login", json={"username": name, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
         found[name] = answer.json["access_token"]
     return found
+
+
+@pytest.fixture
+def somebody(demo_app: Flask) -> Callable[[str], str]:
+    """Make a user with a role, whose sessions and password no other test cares about; return the name."""
+
+    def make(role: str = "analyst") -> str:
+        name = f"{role}-{secrets.token_hex(4)}"
+        with demo_app.app_context():
+            permjwt.users.create(name, PASSWORD, roles=[role])
+            db.session.commit()
+        return name
+
+    return make
 
 
 @pytest.fixture
@@ -143,11 +159,11 @@ def open_page(browser, url):
 
 @pytest.fixture
 def log_in(open_page, demo_password):
-    def make(name, **options) -> Page:
+    def make(name, *, password=demo_password, **options) -> Page:
         page = open_page(**options)
         page.goto("/login")
         page.get_by_label("User name").fill(name)
-        page.get_by_label("Password", exact=True).fill(demo_password)
+        page.get_by_label("Password", exact=True).fill(password)
         page.get_by_label("Password", exact=True).press("Enter")
         expect(page.get_by_role("heading", name="Which iris is it?")).to_be_visible()
         return page

@@ -198,7 +198,9 @@ def test_every_view_is_declared(demo_app):
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/public/info/", "/nowhere", "/static/app.css", "/private/info/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/login", "/account", "/public/info/", "/nowhere", "/static/app.css", "/private/info/"]
+)
 def test_every_answer_tells_browsers_to_be_strict(client_of, path):
     with client_of(None).get(path) as answer:
         headers = answer.headers
@@ -210,7 +212,7 @@ def test_every_answer_tells_browsers_to_be_strict(client_of, path):
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("path", ["/", "/login"])
+@pytest.mark.parametrize("path", ["/", "/login", "/account"])
 def test_pages_hold_no_inline_script_or_style(client_of, path):
     page = client_of(None).get(path).text
 
@@ -221,5 +223,5 @@ def test_pages_hold_no_inline_script_or_style(client_of, path):
 
 
 def test_pages_and_answers_are_not_kept_by_caches(client_of):
-    for path in ("/", "/login", "/private/info/"):
+    for path in ("/", "/login", "/account", "/private/info/"):
         assert "no-store" in client_of("viewer").get(path).headers["Cache-Control"]

@@ -1,8 +1,10 @@
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,68 @@ def test_passwords_are_generated_printed_once_and_work(start, capsys):
     again = start()
     assert capsys.readouterr() == ("", "")
     assert [status_of_login(again, *one) for one in passwords.items()] == [200, 200, 200]
+
+
+def alter(database, *statements):
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        ["ALTER TABLE permjwt_users DROP COLUMN email_verified_at"],
+        ["ALTER TABLE permjwt_sessions DROP COLUMN authenticated_at", "DROP TABLE permjwt_codes"],
+        ["ALTER TABLE permjwt_sessions ADD COLUMN previous_refresh_id VARCHAR(32)"],
+    ],
+)
+def test_a_database_of_another_version_is_kept_aside_and_a_new_one_made(start, tmp_path, capsys, older):
+    start()
+    capsys.readouterr()
+    database = tmp_path / "instance" / "example.db"
+    alter(database, *older)
+    before = database.read_bytes()
+
+    app = start()
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "another version of this demo" in err
+    assert "example.earlier.db" in err
+    assert database.with_name("example.earlier.db").read_bytes() == before
+    assert [status_of_login(app, *one) for one in printed_passwords(err).items()] == [200, 200, 200]
+    assert example_state(app).users_are_new
+
+
+def test_each_database_that_is_kept_aside_has_a_name_of_its_own(start, tmp_path):
+    for _ in range(2):
+        start()
+        alter(tmp_path / "instance" / "example.db", "ALTER TABLE permjwt_users DROP COLUMN email_verified_at")
+    start()
+
+    kept = {file.name for file in (tmp_path / "instance").glob("*.db")}
+    assert kept == {"example.db", "example.earlier.db", "example.earlier-2.db"}
+
+
+def test_a_database_that_lacks_only_tables_gets_them_and_keeps_its_users(start, tmp_path, capsys):
+    start()
+    passwords = printed_passwords(capsys.readouterr().err)
+    alter(tmp_path / "instance" / "example.db", "DROP TABLE permjwt_audit", "DROP TABLE permjwt_codes")
+
+    app = start()
+
+    assert capsys.readouterr() == ("", "")
+    assert status_of_login(app, "admin", passwords["admin"]) == 200
+
+
+def test_a_database_elsewhere_is_not_moved(start, tmp_path, monkeypatch):
+    start()
+    alter(tmp_path / "instance" / "example.db", "ALTER TABLE permjwt_users DROP COLUMN email_verified_at")
+    monkeypatch.setattr("sqlalchemy.dialects.sqlite.base.SQLiteDialect.name", "postgresql")
+
+    with pytest.raises(RuntimeError, match="name an empty one"):
+        start()
 
 
 def test_the_password_may_come_from_the_environment_and_is_then_not_printed(start, capsys, monkeypatch):

@@ -53,6 +53,9 @@ def test_no_page_is_wider_than_its_window(log_in, width):
     page.get_by_role("button", name="Predict").click()
     expect(page.locator("#bars")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto("/account")
+    expect(page.locator(".current")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.goto("/login")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -69,7 +72,7 @@ def test_the_dark_scheme_is_dark(open_page):
 
 def test_every_field_and_button_has_a_name(log_in):
     page = log_in("admin")
-    for path in ("/", "/login"):
+    for path in ("/", "/account", "/login"):
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         nameless = page.locator("input:visible, select:visible, button:visible").evaluate_all(

@@ -55,3 +55,25 @@ def test_closed_is_closed_to_everybody(grants):
 def test_a_decision_cannot_be_changed(decision):
     with pytest.raises((AttributeError, TypeError)):
         decision.reason = Reason.UNAUTHENTICATED
+
+
+@given(
+    authenticated_at=st.none() | st.integers(0, 10**10),
+    now=st.integers(0, 10**10),
+    max_age=st.integers(1, 10**6),
+)
+def test_freshness_is_asked_for_only_when_all_else_is_granted(authenticated_at, now, max_age):
+    fresh = authenticated_at is not None and now - authenticated_at <= max_age
+    someone = Principal("somebody", Grants(["a"]), authenticated_at=authenticated_at)
+    for need in (Rule.LOGIN, all_of("a")):
+        decision = decide(someone, need, max_age=max_age, now=now)
+        assert decision == (GRANTED if fresh else Denied(Reason.STALE, max_age=max_age))
+        assert decide(someone, need) == GRANTED
+    assert decide(someone, all_of("b"), max_age=max_age, now=now).reason is Reason.MISSING_PERMISSIONS
+    assert decide(someone, Rule.CLOSED, max_age=max_age, now=now).reason is Reason.CLOSED
+    assert decide(ANONYMOUS, Rule.LOGIN, max_age=max_age, now=now).reason is Reason.UNAUTHENTICATED
+
+
+def test_a_clock_that_gives_no_number_makes_nothing_fresh():
+    someone = Principal("somebody", authenticated_at=1000)
+    assert isinstance(decide(someone, Rule.LOGIN, max_age=60, now=float("nan")), Denied)
