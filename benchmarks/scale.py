@@ -21,7 +21,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import create_engine, event, insert, make_url, text
+from sqlalchemy import Table, create_engine, event, insert, make_url, text
 from sqlalchemy.pool import NullPool
 
 from flask_permjwt import PermJWT, extension
@@ -60,6 +60,9 @@ class World:
         models, now = self.permjwt.models, int(time.time())
         password_hash = self.permjwt.users._passwords.hash(PASSWORD)  # noqa: SLF001  # one for all
         moment = to_datetime(now)
+        for number in range(100):
+            self.permjwt.users.create_role(f"role{number}", f"area{number}:read", f"area{number}:write")
+        self.permjwt.users.commit()
         for start in range(0, rows, CHUNK):
             numbers = range(start, min(start + CHUNK, rows))
             self._insert(
@@ -101,6 +104,31 @@ class World:
                 ],
             )
             self._insert(
+                models.rotation,
+                [
+                    {"token_id": secrets.token_hex(16), "session_id": f"{number:032x}", "rotated_at": moment}
+                    for number in numbers
+                ],
+            )
+            self._insert(
+                models.code,
+                [
+                    {
+                        "digest": secrets.token_hex(32),
+                        "purpose": "reset",
+                        "subject": f"{number:032x}",
+                        "created_at": moment,
+                        "expires_at": to_datetime(now + 1800),
+                    }
+                    for number in numbers
+                ],
+            )
+            ids = [number + 1 for number in numbers]
+            self._insert_into(
+                models.user_permissions, [{"user_id": one, "permission": f"reports:{one}"} for one in ids]
+            )
+            self._insert_into(models.user_roles, [{"user_id": one, "role_id": 1 + one % 100} for one in ids])
+            self._insert(
                 models.audit,
                 [
                     {"at": moment, "event": "logged_in", "subject": f"{number:032x}", "address": "192.0.2.1"}
@@ -114,8 +142,11 @@ class World:
         self.db.session.remove()
 
     def _insert(self, model: Any, rows: list[dict[str, Any]]) -> None:
+        self._insert_into(model.__table__, rows)
+
+    def _insert_into(self, table: Table, rows: list[dict[str, Any]]) -> None:
         with self.db.engine.begin() as connection:
-            connection.execute(insert(model.__table__), rows)
+            connection.execute(insert(table), rows)
 
     def close(self) -> None:
         """Close what was opened."""

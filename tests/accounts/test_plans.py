@@ -1,0 +1,60 @@
+"""No statement of a login, a refresh, a listing or the pruning reads a whole table, however large it grows."""
+
+import pytest
+from sqlalchemy import event, text
+
+PASSWORD = "correct horse battery staple"
+SMALL = {"permjwt_roles"}
+"""What may be read as a whole: an app has a handful."""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_every_statement_finds_its_rows_by_an_index(make_world, make_database_url, kind):
+    world = make_world(make_database_url(kind))
+    engine, seen = world.db.engine, {}
+
+    def note(_connection, _cursor, statement, parameters, *_):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            seen.setdefault(statement, parameters)
+
+    role = world.users.create_role("editor", "a")
+    world.users.create("alice", PASSWORD, email="alice@example.com", roles=[role])
+    world.db.session.commit()
+    event.listen(engine, "before_cursor_execute", note)
+    tokens = world.log_in(address="192.0.2.1")
+    subject = world.verified(tokens.access_token).subject
+    world.refresh(tokens.refresh_token)
+    world.refresh(tokens.refresh_token)
+    world.accounts.sessions(subject)
+    principal = world.verified(tokens.access_token).principal
+    world.accounts.renew(principal)
+    world.accounts.is_living(principal)
+    with world.accounts.transaction():
+        world.accounts.confirm(principal, world.users.find("alice"), PASSWORD, bind_csrf=False)
+    with world.accounts.transaction():
+        world.accounts.end_session(tokens.session_id, owner=subject)
+    with world.accounts.transaction():
+        world.accounts.log_out_everywhere(subject)
+    with world.accounts.transaction():
+        world.self_service.forget_password("alice@example.com", address=None)
+    with world.accounts.transaction():
+        world.self_service.reset_password(world.letters.token("reset"), "another good long password")
+    world.recorder.read(subject=subject, since=0)
+    world.clock.advance(10**8)
+    with world.accounts.transaction():
+        assert world.sessions.prune(now=world.clock.now, limit=10)
+        world.codes.prune(now=world.clock.now, limit=10)
+        assert world.recorder.prune(world.clock.now, limit=10)
+    event.remove(engine, "before_cursor_execute", note)
+
+    assert len(seen) > 20
+    with engine.connect() as connection:
+        if kind == "postgresql":
+            # On tables this small, the planner would scan by choice; where no index fits, it still must.
+            connection.execute(text("SET enable_seqscan = off"))
+        for statement, parameters in seen.items():
+            explain = "EXPLAIN " if kind == "postgresql" else "EXPLAIN QUERY PLAN "
+            plan = [str(row[-1]) for row in connection.exec_driver_sql(explain + statement, parameters)]
+            scans = [line for line in plan if "Seq Scan on" in line or line.startswith("SCAN ")]
+            scanned = {line.split("Seq Scan on ")[-1].removeprefix("SCAN ").split()[0] for line in scans}
+            assert scanned <= SMALL, f"{statement}\n{plan}"
