@@ -8,6 +8,7 @@ with its 95 % bootstrap interval, and the sign test: p is how often chance alone
 """
 
 import argparse
+import logging
 import random
 import secrets
 import statistics
@@ -70,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     parser.add_argument("--tries", type=int, default=300)
     tries = parser.parse_args().tries
+    logging.getLogger("flask_permjwt").setLevel(logging.ERROR)  # one line for each refusal
     client = make_client()
     timed(client, "alice")
     print(f"{'':14}{'median ms':>12}{'wrong password':>16}{'difference, 95 %':>28}{'sign test p':>14}")

@@ -29,6 +29,7 @@ from flask_permjwt.mail.message import Mailer
 from flask_permjwt.mail.outbox import Outbox
 from flask_permjwt.settings import Settings, load_settings
 from flask_permjwt.signing import signing_key
+from flask_permjwt.tokens.cache import TokenCache
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec
 from flask_permjwt.tokens.keys import KeyRing, derive_secret
@@ -167,6 +168,7 @@ class PermJWT:
             settings=settings,
             clock=self._clock,
             codec=codec,
+            cache=TokenCache(settings.token_cache_size),
             store=self._store,
             accounts=accounts,
             self_service=self_service,

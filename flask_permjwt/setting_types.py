@@ -17,6 +17,7 @@ _LIMIT: Final = re.compile(
 _STORAGE: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S*")
 _LONGEST: Final = 100 * 366 * 24 * 3600
 _SHORTEST: Final = 8
+_MOST: Final = 10**7
 _LONGEST_MINIMUM: Final = 64
 
 
@@ -58,6 +59,13 @@ def length(value: object) -> int:
     """Read how many characters a password must have at least."""
     if isinstance(value, bool) or not isinstance(value, int) or not _SHORTEST <= value <= _LONGEST_MINIMUM:
         raise WrongValueError(f"a number of characters from {_SHORTEST} to {_LONGEST_MINIMUM}")
+    return value
+
+
+def count(value: object) -> int:
+    """Read a whole number, zero or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise WrongValueError(f"a whole number from 0 to {_MOST}")
     return value
 
 

@@ -98,6 +98,10 @@ def test_keys_of_others_are_left_alone():
         ("ratelimit_storage_uri", "localhost:6379"),
         ("ratelimit_storage_uri", None),
         ("ratelimit_storage_failure", "open"),
+        ("token_cache_size", -1),
+        ("token_cache_size", 10**8),
+        ("token_cache_size", False),
+        ("token_cache_size", 1.5),
         ("audit", 0),
         ("audit_expires", 0),
     ],
@@ -205,6 +209,7 @@ def test_everything_can_come_from_the_environment(monkeypatch):
         "RATELIMIT_LOGIN_ADDRESS": "50/hour",
         "RATELIMIT_REGISTER": "1 per day",
         "RATELIMIT_MAIL": "2 per 30 minutes",
+        "TOKEN_CACHE_SIZE": "100",
         "AUDIT": "false",
         "AUDIT_EXPIRES": "3600",
     }

@@ -9,6 +9,7 @@ from werkzeug.local import LocalProxy
 from flask_permjwt.errors import (
     AuthError,
     CsrfError,
+    ExpiredTokenError,
     InsufficientScopeError,
     InvalidTokenError,
     MissingTokenError,
@@ -54,10 +55,25 @@ def _access_token(state: RequestState) -> tuple[VerifiedToken, Source]:
         credential = app.transport.from_access_cookie(request)
     if credential is None:
         raise MissingTokenError
-    token = app.codec.decode(credential.token, TokenType.ACCESS, now=app.clock())
+    token = _verified(app, credential.token)
     if credential.source is Source.COOKIE:
         check_csrf(app, request, token)
     return token, credential.source
+
+
+def _verified(app: AppState, text: str) -> VerifiedToken:
+    """Return an access token whose time is right, from the cache if it was seen before."""
+    token = app.cache.get(text)
+    if token is None:
+        token = app.codec.decode(text, TokenType.ACCESS, now=app.clock())
+        app.cache.put(text, token)
+        return token
+    try:
+        app.codec.judge(token, app.clock())
+    except ExpiredTokenError:
+        app.cache.forget(text)
+        raise
+    return token
 
 
 def _is_past_half_its_life(state: RequestState, token: VerifiedToken) -> bool:

@@ -14,6 +14,7 @@ from flask_permjwt.accounts.store import UserStore
 from flask_permjwt.errors import AuthError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.settings import Settings
+from flask_permjwt.tokens.cache import TokenCache
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec
 from flask_permjwt.web.transports import Source, Transport
@@ -32,6 +33,7 @@ class AppState:
     settings: Settings
     clock: Clock
     codec: TokenCodec
+    cache: TokenCache
     store: UserStore[Any]
     accounts: Accounts
     self_service: SelfService | None

@@ -1,0 +1,134 @@
+"""The token cache behind real requests: it remembers a signature and never a decision."""
+
+import pytest
+
+from flask_permjwt import current_principal, requires_login, requires_permissions
+from flask_permjwt.tokens.codec import TokenCodec, TokenType
+
+
+class Clock:
+    now = 1_000_000
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def verified(monkeypatch):
+    """Count how often a signature is verified."""
+    count, verify = [], TokenCodec.verify
+
+    def counting(self, *arguments):
+        count.append(1)
+        return verify(self, *arguments)
+
+    monkeypatch.setattr(TokenCodec, "verify", counting)
+    return count
+
+
+@pytest.fixture
+def make(make_app, clock):
+    def make(**settings):
+        app = make_app(clock=clock, **settings)
+
+        @app.route("/read", methods=["GET", "POST"])
+        @requires_permissions("a")
+        def read():
+            return {"you": current_principal.subject}
+
+        @app.get("/login")
+        @requires_login
+        def login():
+            return {}
+
+        return app
+
+    return make
+
+
+def test_a_signature_is_verified_once(make, bearer, verified):
+    app = make()
+    client, options = app.test_client(), bearer(app, "a")
+    for _ in range(5):
+        assert client.get("/read", **options).status_code == 200
+    assert client.get("/login", **options).status_code == 200
+    assert len(verified) == 1
+
+
+def test_without_a_cache_it_is_verified_each_time(make, bearer, verified):
+    app = make(token_cache_size=0)
+    client, options = app.test_client(), bearer(app, "a")
+    for _ in range(5):
+        assert client.get("/read", **options).status_code == 200
+    assert len(verified) == 5
+
+
+def test_time_and_permissions_are_judged_on_every_request(make, bearer, clock):
+    app = make()
+    client = app.test_client()
+    poor, rich = bearer(app, "b", exp=clock.now + 60), bearer(app, "a", exp=clock.now + 60)
+    for _ in range(3):
+        assert client.get("/login", **poor).status_code == 200
+        assert client.get("/read", **poor).status_code == 403
+        assert client.get("/read", **rich).status_code == 200
+    clock.now += 59
+    assert client.get("/read", **rich).status_code == 200
+    clock.now += 1
+    assert client.get("/read", **rich).status_code == 401
+    assert len(app.extensions["permjwt"].cache) == 1
+    clock.now -= 2
+    assert client.get("/read", **rich).status_code == 200
+
+
+def test_not_before_is_judged_too(make, bearer, clock):
+    app = make()
+    client, options = app.test_client(), bearer(app, "a", nbf=clock.now)
+    assert client.get("/read", **options).status_code == 200
+    clock.now -= 1
+    assert client.get("/read", **options).status_code == 401
+
+
+def test_what_is_not_good_is_never_remembered(make, token):
+    app = make()
+    client = app.test_client()
+    good = token(app, "a")
+    for text in (
+        good[:-1],
+        good + "A",
+        good.swapcase(),
+        "x.y.z",
+        token(app, "a", kind=TokenType.REFRESH),
+        token(app, exp=1),
+    ):
+        assert client.get("/read", headers={"Authorization": f"Bearer {text}"}).status_code == 401
+    assert len(app.extensions["permjwt"].cache) == 0
+
+
+def test_apps_do_not_share_what_they_remember(make, bearer):
+    first, second = make(), make(issuer="https://example.com")
+    options = bearer(first, "a")
+    assert first.test_client().get("/read", **options).status_code == 200
+    assert second.test_client().get("/read", **options).status_code == 401
+
+
+def test_a_remembered_cookie_needs_its_csrf_value_each_time(make, token):
+    app = make()
+    client = app.test_client()
+    client.set_cookie("access_token", token(app, "a", csrf="value"))
+    for _ in range(2):
+        assert client.get("/read").status_code == 200
+        assert client.post("/read").status_code == 401
+        assert client.post("/read", headers={"X-CSRF-TOKEN": "value"}).status_code == 200
+
+
+def test_a_refresh_token_is_not_accepted_because_its_text_was_seen(make, token):
+    app = make()
+    refresh = token(app, kind=TokenType.REFRESH)
+    client = app.test_client()
+    for _ in range(2):
+        assert client.get("/login", headers={"Authorization": f"Bearer {refresh}"}).status_code == 401
