@@ -1,6 +1,7 @@
 """The API: what each view needs stands above it."""
 
 import random
+from datetime import timedelta
 from typing import Any, Final
 
 from flask import Blueprint
@@ -16,6 +17,9 @@ blueprint = Blueprint("api", __name__)
 
 _MEASUREMENTS: Final = MeasurementsSchema()
 _TRAINING: Final = TrainingSchema()
+
+# Training changes the model for everybody: who does it gave the password lately, or is asked again.
+_LATELY: Final = timedelta(minutes=5)
 
 
 @blueprint.get("/public/info/")
@@ -53,7 +57,7 @@ def predict() -> dict[str, Any]:
 
 
 @blueprint.post("/model/train")
-@requires_permissions(Permission.MODEL_TRAIN)
+@requires_permissions(Permission.MODEL_TRAIN, fresh=_LATELY)
 def train_model() -> dict[str, Any]:
     """Train a new model and put it in the place of the current one."""
     body = load_body(_TRAINING, optional=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from flask import Flask
+from sqlalchemy import inspect
 
 from example_app.extensions import db, permjwt
 from example_app.model import UnreadableModelError, train
@@ -38,7 +39,8 @@ def make_what_is_missing(app: Flask, models: ModelStore) -> bool:
         Whether the users were made just now.
     """
     with app.app_context():
-        # An app with a future would use Flask-Migrate; this one is deleted and started over.
+        # An app with a future would use Flask-Migrate; this one starts over.
+        _set_aside_what_does_not_fit()
         db.create_all()
         passwords = _create_users()
     if passwords:
@@ -49,6 +51,40 @@ def make_what_is_missing(app: Flask, models: ModelStore) -> bool:
         _say("Training the first model ...")
         models.replace(train(_FIRST_SEED))
     return bool(passwords)
+
+
+def _set_aside_what_does_not_fit() -> None:
+    """Move a database with other columns than this version's out of the way: nothing in it is deleted."""
+    with db.engine.connect() as connection:
+        there = inspect(connection)
+        tables = [table for table in db.metadata.sorted_tables if there.has_table(table.name)]
+        fits = all(
+            {column["name"] for column in there.get_columns(table.name)}
+            == {column.name for column in table.columns}
+            for table in tables
+        )
+    if fits:
+        return
+    if db.engine.dialect.name != "sqlite" or not db.engine.url.database:
+        raise RuntimeError("another version of this demo made the tables in this database: name an empty one")
+    # Connections that are kept open would go on writing into the file that is moved.
+    db.engine.dispose()
+    path = Path(db.engine.url.database)
+    aside = _free_name(path)
+    path.rename(aside)
+    _say(
+        f"The database in {path}\nwas made by another version of this demo, with other tables. It is kept as "
+        f"{aside.name};\na new one takes its place: new users, new passwords, and nobody is logged in."
+    )
+
+
+def _free_name(path: Path) -> Path:
+    """Return a name next to a file that nothing has yet."""
+    number, free = 1, path.with_suffix(f".earlier{path.suffix}")
+    while free.exists():
+        number += 1
+        free = path.with_suffix(f".earlier-{number}{path.suffix}")
+    return free
 
 
 def _create_users() -> dict[str, str]:

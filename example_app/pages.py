@@ -1,4 +1,4 @@
-"""The two pages: shells that hold no data; their scripts ask the API as the user who is logged in."""
+"""The pages: shells that hold no data; their scripts ask the API as the user who is logged in."""
 
 from flask import Blueprint, render_template
 
@@ -21,3 +21,10 @@ def predict_page() -> str:
 def login_page() -> str:
     """The page that logs in."""
     return render_template("login.html", names=list(ROLES))
+
+
+@blueprint.get("/account")
+@public(reason="a page without data; its script asks the API")
+def account_page() -> str:
+    """The page with one's sessions and the form for another password."""
+    return render_template("account.html")

@@ -1,3 +1,4 @@
+import "./reveal.js";
 import { Refused, explain, goTo, logIn } from "./session.js";
 
 const form = document.getElementById("login");
@@ -5,12 +6,12 @@ const username = document.getElementById("username");
 const password = document.getElementById("password");
 const problem = document.getElementById("problem");
 const notice = document.getElementById("notice");
-const reveal = document.getElementById("reveal");
 const submit = document.getElementById("submit");
 
 const NOTICES = {
   "#ended": "Your session is over. Please log in again.",
   "#bye": "You are logged out.",
+  "#everywhere": "You are logged out, here and everywhere else.",
 };
 
 function complain(text, field) {
@@ -41,13 +42,6 @@ form.addEventListener("submit", async (event) => {
     const wrong = error instanceof Refused && error.code === "invalid_credentials";
     complain(explain(error), wrong ? password : null);
   }
-});
-
-reveal.addEventListener("click", () => {
-  const shown = password.type === "password";
-  password.type = shown ? "text" : "password";
-  reveal.textContent = shown ? "Hide" : "Show";
-  reveal.setAttribute("aria-pressed", String(shown));
 });
 
 for (const button of document.querySelectorAll("[data-username]")) {

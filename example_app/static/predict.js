@@ -1,8 +1,9 @@
+import { confirmed } from "./confirm.js";
 import { draw } from "./flower.js";
+import { byId, clearField, element, enter, run, show } from "./page.js";
 import { covers } from "./permissions.js";
-import { Refused, SignedOut, call, explain, goTo, hadSession, logOut } from "./session.js";
+import { call } from "./session.js";
 
-const byId = (id) => document.getElementById(id);
 const form = byId("measurements");
 const numbers = [...form.querySelectorAll("input[type=number]")];
 const examples = [...form.querySelectorAll(".example")];
@@ -13,63 +14,11 @@ let asked = false;
 
 // -- helpers ------------------------------------------------------------------------------------------------
 
-function show(element, text) {
-  element.textContent = text;
-  element.hidden = !text;
-}
-
-function element(name, className, text = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
-
 /** A share as percent; what is not quite nothing or all is not shown as nothing or all. */
 function inPercent(share) {
   if (share > 0 && share < 0.001) return "<0.1%";
   if (share < 1 && share > 0.999) return ">99.9%";
   return percent.format(share);
-}
-
-/** Run what a button does: the button waits meanwhile, and what goes wrong is told next to it. */
-async function run(button, problem, action) {
-  const label = button.textContent;
-  button.disabled = true;
-  button.setAttribute("aria-busy", "true");
-  show(problem, "");
-  try {
-    await action();
-  } catch (error) {
-    if (error instanceof SignedOut) goTo("/login#ended");
-    else if (error instanceof Refused && error.status === 422) markFields(error.fields, problem);
-    else show(problem, explain(error));
-  } finally {
-    button.disabled = false;
-    button.removeAttribute("aria-busy");
-    button.textContent = label;
-  }
-}
-
-function markFields(fields, problem) {
-  const strangers = [];
-  for (const [name, messages] of Object.entries(fields)) {
-    const field = byId(name);
-    const place = byId(`${name}-problem`);
-    if (place) {
-      field.setAttribute("aria-invalid", "true");
-      show(place, messages.join(" "));
-    } else {
-      strangers.push(messages.join(" "));
-    }
-  }
-  show(problem, strangers.join(" "));
-  form.querySelector("[aria-invalid]")?.focus();
-}
-
-function clearField(field) {
-  field.removeAttribute("aria-invalid");
-  show(byId(`${field.name}-problem`), "");
 }
 
 // -- the measurements ---------------------------------------------------------------------------------------
@@ -220,7 +169,8 @@ byId("train").addEventListener("submit", (event) => {
   run(byId("train-button"), byId("train-problem"), async () => {
     const body = { test_share: Number(byId("test_share").value) };
     if (seed.value) body.seed = seed.valueAsNumber;
-    const facts = await call("POST", "/model/train", body);
+    const facts = await confirmed(() => call("POST", "/model/train", body));
+    if (facts === null) return;
     showFacts(facts);
     byId("trained").textContent = `A new model is in place: ${percent.format(facts.accuracy)} right.`;
     outdate("The model has changed since.");
@@ -229,22 +179,7 @@ byId("train").addEventListener("submit", (event) => {
 
 // -- who is here --------------------------------------------------------------------------------------------
 
-byId("logout").addEventListener("click", () => {
-  run(byId("logout"), byId("page-problem"), async () => {
-    await logOut();
-    goTo("/login#bye");
-  });
-});
-
-function showAccount(me) {
-  byId("who").textContent = me.username;
-  byId("roles").replaceChildren(...me.roles.map((role) => element("span", "role", `role ${role}`)));
-  byId("account").hidden = false;
-}
-
-async function start() {
-  const me = await call("GET", "/auth/me");
-  showAccount(me);
+enter(async (me) => {
   const may = (permission) => covers(me.permissions, permission);
   if (!may("model:predict")) {
     byId("predict").disabled = true;
@@ -256,14 +191,4 @@ async function start() {
   }
   if (may("model:read")) showFacts(await call("GET", "/model/"));
   byId("train").hidden = !may("model:train");
-  byId("content").hidden = false;
-}
-
-start()
-  .catch((error) => {
-    if (error instanceof SignedOut) goTo(hadSession() ? "/login#ended" : "/login");
-    else show(byId("page-problem"), explain(error));
-  })
-  .finally(() => {
-    byId("loading").hidden = true;
-  });
+});

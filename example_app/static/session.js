@@ -8,9 +8,11 @@ const REFRESH_CSRF = "csrf_refresh_token";
 
 /** An answer that is an error; `message` is what the server says about it. */
 export class Refused extends Error {
-  constructor(status, body) {
+  constructor(status, body, retryAfter) {
     super(body.error_description ?? `The server answered ${status}.`);
     this.status = status;
+    /** In how many seconds to try again, where the server says so. */
+    this.retryAfter = retryAfter;
     this.code = body.error ?? "";
     this.fields = body.errors ?? {};
   }
@@ -26,20 +28,39 @@ export function hadSession() {
 
 /** What to tell a person about something that went wrong. */
 export function explain(error) {
-  return error instanceof Refused
-    ? error.message
-    : "The server does not answer. Is the demo still running? Try again in a moment.";
+  if (!(error instanceof Refused)) {
+    return "The server does not answer. Is the demo still running? Try again in a moment.";
+  }
+  return error.status === 429 && error.retryAfter
+    ? `Too many attempts. Please try again in ${inWords(error.retryAfter)}.`
+    : error.message;
 }
 
-/** Call the API; on 401, renew the session once and try again. */
+function inWords(seconds) {
+  const [amount, unit] = seconds > 90 ? [Math.ceil(seconds / 60), "minute"] : [seconds, "second"];
+  return `${amount} ${unit}${amount === 1 ? "" : "s"}`;
+}
+
+/** Call the API; when the access token is over, renew the session once and try again. */
 export async function call(method, path, body) {
-  let response = await send(method, path, body, ACCESS_CSRF);
-  if (response.status === 401) {
-    await renew();
-    response = await send(method, path, body, ACCESS_CSRF);
+  const attempt = async () => read(await send(method, path, body, ACCESS_CSRF));
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!wantsToken(error)) throw error;
   }
-  if (response.status === 401) throw new SignedOut();
-  return read(response);
+  await renew();
+  try {
+    return await attempt();
+  } catch (error) {
+    throw wantsToken(error) ? new SignedOut() : error;
+  }
+}
+
+/** Whether a new access token may help: not against a wrong password, and not against a login too long ago. */
+function wantsToken(error) {
+  const helpless = ["invalid_credentials", "insufficient_user_authentication"];
+  return error instanceof Refused && error.status === 401 && !helpless.includes(error.code);
 }
 
 export async function logIn(username, password) {
@@ -89,7 +110,7 @@ function send(method, path, body, csrfCookie) {
 async function read(response) {
   if (response.status === 204) return null;
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(response.status, body);
+  if (!response.ok) throw new Refused(response.status, body, Number(response.headers.get("Retry-After")));
   return body;
 }
 
