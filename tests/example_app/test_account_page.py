@@ -375,6 +375,8 @@ def test_a_session_that_ended_meanwhile_leads_to_the_login(log_in, demo_app, dem
     page = log_in(somebody("admin"))
     long_ago(page)
     page.get_by_role("button", name="Train").click()
+    # Only now: the page has refreshed its token before it asks.
+    expect(page.get_by_label("Your password")).to_be_visible()
     with demo_app.app_context():
         session = permjwt.models.session
         subject = permjwt.users.find(page.locator("#who").text_content()).public_id
