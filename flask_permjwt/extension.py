@@ -29,12 +29,12 @@ from flask_permjwt.mail.message import Mailer
 from flask_permjwt.mail.outbox import Outbox
 from flask_permjwt.settings import Settings, load_settings
 from flask_permjwt.signing import signing_key
-from flask_permjwt.tokens.cache import TokenCache
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec
 from flask_permjwt.tokens.keys import KeyRing, derive_secret
 from flask_permjwt.web.hook import register_hook
 from flask_permjwt.web.origin import current_origin
+from flask_permjwt.web.presented import AccessTokens
 from flask_permjwt.web.responses import register_account_errors
 from flask_permjwt.web.state import EXTENSION, AppState
 from flask_permjwt.web.table import PolicyTable
@@ -164,11 +164,11 @@ class PermJWT:
                 clock=self._clock,
             )
         )
+        transport = Transport(settings)
         app.extensions[EXTENSION] = AppState(
             settings=settings,
             clock=self._clock,
             codec=codec,
-            cache=TokenCache(settings.token_cache_size),
             store=self._store,
             accounts=accounts,
             self_service=self_service,
@@ -176,7 +176,8 @@ class PermJWT:
             housekeeping=Housekeeping(
                 sessions, codes, self._recorder, audit_lifetime=settings.audit_expires, clock=self._clock
             ),
-            transport=Transport(settings),
+            transport=transport,
+            tokens=AccessTokens(settings, transport, codec, self._clock),
             table=PolicyTable(app, default_deny=settings.default_deny),
         )
         register_hook(app)

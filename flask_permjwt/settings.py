@@ -177,8 +177,8 @@ class Settings:
     token_cache_size: int = _setting(
         4096,
         kinds.count,
-        "How many verified access tokens each process remembers, so that their next request costs a look-up; 0 for "
-        "none. Time and permissions are judged on every request all the same.",
+        "How many verified access tokens each process remembers, so that their next request costs a look-up; 0 "
+        "for none. Time and permissions are judged on every request all the same.",
     )
     default_deny: bool = _setting(
         False, kinds.boolean, "Close every view that is neither guarded nor marked @public."

@@ -8,13 +8,21 @@ A receiver is called with the app and the event, after the change was committed:
     def warn(app, event):
         app.logger.warning("a refresh token of %s was used twice, from %s", event.subject, event.address)
 
+Blinker forgets a receiver that nobody else holds: one that is defined inside a function, such as an app factory,
+is connected with ``connect(warn, weak=False)``. Receivers are plain functions, not coroutines.
+
 No event holds a token, a password or a hash.
 """
 
+import logging
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final
+from inspect import iscoroutinefunction
+from traceback import extract_tb
+from typing import Any, ClassVar, Final, TypeVar
 
 from blinker import Namespace, Signal
+
+_log = logging.getLogger("flask_permjwt.signals")
 
 _namespace: Final = Namespace()
 _COMMON: Final = frozenset({"at", "subject", "actor", "session_id", "address", "user_agent"})
@@ -52,6 +60,9 @@ class Event:
         """Return what only events of this kind say, fit for JSON."""
         own = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _COMMON}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
+
+
+EventT = TypeVar("EventT", bound=Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,3 +291,29 @@ roles_changed: Final = _namespace.signal(RolesChanged.name)
 role_created: Final = _namespace.signal(RoleCreated.name)
 role_deleted: Final = _namespace.signal(RoleDeleted.name)
 access_denied: Final = _namespace.signal(AccessDenied.name)
+
+
+def send(sender: object, event: Event) -> None:
+    """Call the receivers of an event; what one raises is logged, without its words, and does not stop the others.
+
+    Args:
+        sender: the app.
+        event: what happened.
+    """
+    signal = event.signal
+    if signal.is_muted:
+        return
+    for receiver in list(signal.receivers_for(sender)):
+        try:
+            if iscoroutinefunction(receiver):
+                raise TypeError("a receiver is a plain function")  # noqa: TRY301  # logged like what it raises
+            receiver(sender, event=event)
+        except Exception as error:  # noqa: BLE001  # a receiver decides about nothing
+            name = getattr(receiver, "__qualname__", type(receiver).__name__)
+            _log.error("%s, a receiver of %s, failed: %s", name, event.name, told_of(error))
+
+
+def told_of(error: BaseException) -> str:
+    """Return what may be logged of any error: its type and the way to it; its words may tell a secret."""
+    way = "".join(f"\n  {step.filename}:{step.lineno} in {step.name}" for step in extract_tb(error.__traceback__))
+    return f"{type(error).__name__}{way}"

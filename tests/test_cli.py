@@ -326,3 +326,10 @@ def test_a_moment_that_is_none_is_refused_with_examples(run, since):
     result = run("audit", "--since", since)
     assert result.exit_code == 2
     assert "such as 30m, 12h, 1d" in result.output
+
+
+def test_what_could_steer_a_terminal_is_escaped(run, alice, opened):
+    opened(user_agent="\x1b[2Jphone\u202e", address="\x1b]0;x\x07")
+    output = run("sessions", "alice").output
+    assert "phone" in output
+    assert not {"\x1b", "\x07", "\u202e"} & set(output)

@@ -3,15 +3,15 @@
 import json
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from threading import Lock
+from datetime import datetime
+from threading import Lock, get_ident
 from typing import Any, Final
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Table, insert, select
 
 from flask_permjwt.accounts.afterwards import on_commit
 from flask_permjwt.accounts.apart import apart
@@ -19,11 +19,15 @@ from flask_permjwt.accounts.bites import delete_some
 from flask_permjwt.accounts.columns import clean
 from flask_permjwt.accounts.moments import to_datetime, to_seconds
 from flask_permjwt.accounts.records import AuditMixin
-from flask_permjwt.signals import AccessDenied, Event
+from flask_permjwt.signals import AccessDenied, Event, EventT, send, told_of
 from flask_permjwt.tokens.clock import Clock
 
 _MAX_DETAIL: Final = 4096
-_MAX_WORDS: Final = 20
+_MAX_WORDS: Final = 64
+_LENGTHS: Final = {"subject": 255, "actor": 255, "session_id": 32, "address": 64, "user_agent": 255}
+_MAX_MOMENT: Final = 253_402_300_799
+"""The last second of the year 9999."""
+
 _MAX_PUT_OFF: Final = 1000
 _MAX_REMEMBERED: Final = 1024
 _QUIET: Final = 60
@@ -81,11 +85,13 @@ class Recorder:
     ) -> None:
         self._db: Final = db
         self._model: Final = model
+        self._table: Final[Table] = model.__table__  # type: ignore[attr-defined]  # mapped by build_models
+        self._bind: Final = {"mapper": model.__mapper__}  # type: ignore[attr-defined]  # likewise
         self._clock: Final = clock
         self._origin: Final = origin
         self._lock: Final = Lock()
         self._seen: Final[OrderedDict[tuple[object, ...], tuple[float, int]]] = OrderedDict()
-        self._put_off: Final[deque[Event]] = deque(maxlen=_MAX_PUT_OFF)
+        self._put_off: Final[dict[object, list[AccessDenied]]] = {}
         self.anonymous_denials = 0
         """How many requests without a valid token were refused in this process."""
 
@@ -93,55 +99,38 @@ class Recorder:
         """Write an event into the caller's transaction, and send its signal when that is committed."""
         origin = self._origin()
         known = self._complete(event, origin)
+        session = self._db.session
         if origin.audit:
-            bind = {"mapper": self._model.__mapper__}  # type: ignore[attr-defined]  # mapped by build_models
-            with self._db.session.no_autoflush:  # what the caller left pending is the caller's to flush
-                self._db.session.execute(self._insert(known), bind_arguments=bind)
-        on_commit(self._db.session, lambda: known.signal.send(origin.sender, event=known))
+            with session.no_autoflush:  # what the caller left pending is the caller's to flush
+                session.execute(insert(self._table), self._row(known), bind_arguments=self._bind)
+        on_commit(session, lambda: send(origin.sender, known))
 
     def announce(self, event: Event) -> None:
         """Send the signal of an event at once, and write nothing."""
         origin = self._origin()
-        known = self._complete(event, origin)
-        try:
-            known.signal.send(origin.sender, event=known)
-        except Exception as error:  # noqa: BLE001  # a receiver must not decide about the request
-            _log.error("a receiver of %s failed: %s", known.name, type(error).__name__)  # may tell
+        send(origin.sender, self._complete(event, origin))
 
     def record_denial(self, event: AccessDenied) -> None:
-        """Send the signal of a refusal, and write it down if the user is known.
+        """Send the signal of a refusal, and write it down if the user is known. Nothing is raised.
 
         Whoever is refused the same again within a minute adds to a count, which the next row tells. The row is
-        written on a connection of its own; where that would wait for ourselves, when the app context ends.
+        written on a connection of its own; where the caller has a transaction open, when the app context ends. A
+        second connection would wait for our own transaction on SQLite, and anywhere for a pool that is used up.
         """
-        self.announce(event)
-        if event.subject is None:
-            with self._lock:
-                self.anonymous_denials += 1
-            return
-        origin = self._origin()
-        if not origin.audit:
-            return
-        repeated = self._repeated(event)
-        if repeated is not None:
-            self._put_off.append(self._complete(replace(event, repeated=repeated), origin))
-            self.flush_denials()
+        try:
+            self._record_denial(event)
+        except Exception as error:  # noqa: BLE001  # the refusal must be answered
+            _log.error("a refusal was not written down: %s", told_of(error))
 
     def flush_denials(self) -> None:
-        """Write the refusals that were put off."""
-        while self._put_off:
-            try:
-                with apart(self._db, self._model) as session:
-                    if session is None:
-                        return
-                    try:
-                        event = self._put_off.popleft()
-                    except IndexError:  # another thread was faster
-                        return
-                    session.execute(self._insert(event))
-            except SQLAlchemyError as error:
-                _log.warning("a refusal was not written down: %s", type(error).__name__)
-                return
+        """Write the refusals that were put off in this app context, after its session was removed.
+
+        Nothing is raised: what cannot be written is logged, and counted like what is left out.
+        """
+        try:
+            self._flush()
+        except Exception as error:  # noqa: BLE001  # nothing more can be done at the end of a context
+            _log.error("refusals were not written down: %s", told_of(error))
 
     def read(
         self,
@@ -159,23 +148,26 @@ class Recorder:
             until: up to then.
             limit: how many at most.
         """
-        model = self._model
-        wanted = select(model).order_by(model.at.desc(), model.id.desc()).limit(limit)
+        table = self._table
+        wanted = select(table).order_by(table.c.at.desc(), table.c.id.desc()).limit(max(0, limit))
         if subject is not None:
-            wanted = wanted.where(model.subject == subject)
+            wanted = wanted.where(table.c.subject == clean(subject, _LENGTHS["subject"]))
         if since is not None:
-            wanted = wanted.where(model.at >= to_datetime(since))
+            wanted = wanted.where(table.c.at >= _moment(since))
         if until is not None:
-            wanted = wanted.where(model.at <= to_datetime(until))
-        return [_entry(row) for row in reversed(self._db.session.scalars(wanted).all())]
+            wanted = wanted.where(table.c.at <= _moment(until))
+        with self._db.session.no_autoflush:
+            found = self._db.session.execute(wanted, bind_arguments=self._bind).all()
+        # Some databases compare more loosely than Python.
+        return [_entry(row) for row in reversed(found) if subject is None or row.subject == subject]
 
     def prune(self, before: float, *, limit: int) -> int:
         """Delete rows that are older, at most so many; return how many."""
         model = self._model
-        old = model.at < to_datetime(max(0, before))
+        old = model.at < _moment(before)
         return delete_some(self._db.session, model, model.id, old, limit)
 
-    def _complete(self, event: Event, origin: Origin) -> Event:
+    def _complete(self, event: EventT, origin: Origin) -> EventT:
         return replace(
             event,
             at=self._clock() if event.at is None else event.at,
@@ -184,23 +176,71 @@ class Recorder:
             user_agent=origin.user_agent if event.user_agent is None else event.user_agent,
         )
 
-    def _insert(self, event: Event) -> Any:
-        row = {
-            "at": to_datetime(event.at or 0),
+    def _row(self, event: Event) -> dict[str, object]:
+        return {
+            "at": _moment(event.at or 0),
             "event": event.name,
-            "subject": clean(event.subject, 255),
-            "actor": clean(event.actor, 255),
-            "session_id": clean(event.session_id, 32),
-            "address": clean(event.address, 64),
-            "user_agent": clean(event.user_agent, 255),
+            **{name: clean(getattr(event, name), length) for name, length in _LENGTHS.items()},
             "detail": _write_detail(event.detail()),
         }
-        return insert(self._model.__table__).values(**row)  # type: ignore[attr-defined]  # mapped by build_models
+
+    def _record_denial(self, event: AccessDenied) -> None:
+        if event.subject is None:
+            with self._lock:
+                self.anonymous_denials += 1
+        origin = self._origin()
+        known = self._complete(event, origin)
+        send(origin.sender, known)
+        if event.subject is None or not origin.audit:
+            return
+        scope = self._scope()
+        repeated = self._repeated(event)
+        if repeated is None:
+            return
+        row = replace(known, repeated=repeated)
+        with self._lock:
+            waiting = self._put_off.setdefault(scope, [])
+            if len(waiting) < _MAX_PUT_OFF:
+                waiting.append(row)
+            else:
+                self._leave_out(row)
+        session = self._db.session
+        if not (session.registry.has() and session().in_transaction()):
+            self._flush()
+
+    def _flush(self) -> None:
+        # Only those of this context: another one may be in the middle of a transaction that we would wait for.
+        scope = self._scope()
+        with self._lock:
+            waiting = self._put_off.pop(scope, [])
+        if not waiting:
+            return
+        had_session = self._db.session.registry.has()
+        try:
+            with apart(self._db, self._model) as session:
+                if session is None:
+                    with self._lock:
+                        self._put_off.setdefault(scope, []).extend(waiting)
+                    return
+                session.execute(insert(self._table), [self._row(one) for one in waiting])
+        except BaseException:
+            with self._lock:
+                for one in waiting:
+                    self._leave_out(one)
+            raise
+        finally:
+            if not had_session:
+                # It was made for finding the database; at the end of a context, nobody would remove it.
+                self._db.session.remove()
+
+    def _scope(self) -> object:
+        """Return what tells app contexts apart, as ``db.session`` does."""
+        scope: Callable[[], object] = getattr(self._db.session.registry, "scopefunc", get_ident)
+        return scope()
 
     def _repeated(self, event: AccessDenied) -> int | None:
         """Return how many of the same were left out since the last one; None when this one is to be left out."""
-        key = (event.subject, event.endpoint, event.method, event.missing, event.status)
-        now = self._clock()
+        key, now = _key(event), self._clock()
         with self._lock:
             written_at, left_out = self._seen.get(key, (-float("inf"), 0))
             if written_at <= now < written_at + _QUIET:
@@ -212,24 +252,47 @@ class Recorder:
                 self._seen.popitem(last=False)
             return left_out
 
+    def _leave_out(self, event: AccessDenied) -> None:
+        """Count a refusal that was not written, with those that it would have told of. The lock is held."""
+        key = _key(event)
+        if key in self._seen:
+            written_at, left_out = self._seen[key]
+            self._seen[key] = (written_at, left_out + 1 + event.repeated)
+
+
+def _key(event: AccessDenied) -> tuple[object, ...]:
+    """Return what makes refusals the same."""
+    return event.subject, event.endpoint, event.method, event.missing, event.status
+
+
+def _moment(seconds: float) -> datetime:
+    """Return a moment that every database can keep, and the nearest one for what is none."""
+    return to_datetime(min(max(0, seconds), _MAX_MOMENT))
+
 
 def _write_detail(detail: dict[str, Any]) -> str | None:
     if not detail:
         return None
-    text = json.dumps(detail)
-    if len(text) <= _MAX_DETAIL:
-        return text
-    # Shortened where it is long, so that it stays JSON.
-    short = {
-        name: [str(one)[:100] for one in value[:_MAX_WORDS]] + ["..."]
-        if isinstance(value, list)
-        else str(value)[:255]
-        for name, value in detail.items()
-    }
-    return json.dumps(short)
+    size = _MAX_WORDS
+    text = json.dumps({name: _shortened(value, _MAX_DETAIL) for name, value in detail.items()})
+    while len(text) >= _MAX_DETAIL:
+        # Value by value, so that it stays JSON and keeps its shape.
+        text = json.dumps({name: _shortened(value, size) for name, value in detail.items()})
+        size //= 2
+    return text
 
 
-def _entry(row: AuditMixin) -> AuditEntry:
+def _shortened(value: Any, size: int) -> Any:
+    """Return text fit for every reader and of so many times four letters, and so many words of a list."""
+    if isinstance(value, str):
+        return clean(value, 4 * size)
+    if not isinstance(value, list):
+        return value
+    some = [_shortened(one, size) for one in value[:size]]
+    return some if len(some) == len(value) else [*some, "..."]
+
+
+def _entry(row: Any) -> AuditEntry:
     return AuditEntry(
         id=row.id,
         at=to_seconds(row.at),

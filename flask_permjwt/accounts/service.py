@@ -76,7 +76,7 @@ class Accounts:
         self._clock: Final = clock
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commit ``db.session`` after the block, also when it refuses credentials (every 401).
+        """Commit ``db.session`` after the block, also when it refuses credentials.
 
         Whatever else is raised rolls back.
         """

@@ -17,7 +17,7 @@ from flask_permjwt.accounts.models import Models
 from flask_permjwt.accounts.moments import to_datetime, to_seconds
 from flask_permjwt.accounts.records import SessionMixin
 from flask_permjwt.accounts.savepoints import AnySession
-from flask_permjwt.errors import UnauthenticatedError
+from flask_permjwt.errors import EmailNotVerifiedError, UnauthenticatedError
 
 _MAX_USER_AGENT: Final = 255
 _MAX_ADDRESS: Final = 64
@@ -234,13 +234,13 @@ class Sessions:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit after the block, also when it refuses credentials: that may end a session.
+        """Commit after the block, also when it refuses credentials: that may end a session, and is written down.
 
         Whatever else is raised rolls back.
         """
         try:
             yield
-        except UnauthenticatedError:
+        except (UnauthenticatedError, EmailNotVerifiedError):
             self._session.commit()
             raise
         except BaseException:

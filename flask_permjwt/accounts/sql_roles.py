@@ -56,6 +56,7 @@ class SQLRoles(SQLStoreBase[UserT]):
             UnknownRoleError: it was deleted already.
         """
         owner = self._owners.role(role)
+        self._owners.lock(owner)
         deleted = RoleDeleted(role=owner.instance.name)
         self._owners.change(owner, "policy_version")
         for table in (self._models.user_roles, self._models.role_permissions):

@@ -20,27 +20,18 @@ from flask_permjwt.accounts.sql_base import UserT, checked_grants
 from flask_permjwt.accounts.sql_roles import SQLRoles
 from flask_permjwt.accounts.store import Rights
 from flask_permjwt.accounts.user_changes import UserChanges
-from flask_permjwt.errors import (
-    AccountError,
-    EmailTakenError,
-    RoleTakenError,
-    UsernameTakenError,
-)
+from flask_permjwt.errors import UnknownUserError
 from flask_permjwt.signals import (
     ActivityChanged,
     PasswordChanged,
     PermissionsChanged,
+    RolesChanged,
     UserCreated,
     UserDeleted,
 )
 from flask_permjwt.tokens.clock import Clock
 
 _PUBLIC_ID: Final = re.compile(r"[0-9a-f]{32}")
-_TAKEN: Final[dict[str, type[AccountError]]] = {
-    "username_key": UsernameTakenError,
-    "email_key": EmailTakenError,
-    "name_key": RoleTakenError,
-}
 
 
 class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
@@ -123,8 +114,12 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
             owner = self._owners.user(user)
             for grant in grants:
                 self._link_permission(owner, grant)
-            self._link_roles(owner, given)
+            assigned = self._link_roles(owner, given)
             self._record(UserCreated(subject=user.public_id, username=user.username))
+            if grants:
+                self._record(self._permissions_changed(owner, granted=grants))
+            if assigned:
+                self._record(RolesChanged(subject=user.public_id, assigned=assigned))
         return user
 
     def find(self, username_or_email: str) -> UserT | None:
@@ -158,9 +153,10 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
             InvalidPasswordError: it is empty or longer than 1,024 characters.
             UnknownUserError: the user was deleted.
         """
-        owner = self._owners.user(user)
+        owner, password_hash = self._owners.user(user), self._passwords.hash(password)
+        self._owners.lock(owner)
         subject = owner.instance.public_id
-        self._void(owner, password_hash=self._passwords.hash(password))
+        self._void(owner, password_hash=password_hash)
         self._record(PasswordChanged(subject=subject, by="administrator"))
 
     def set_active(self, user: UserT, active: bool) -> None:  # noqa: FBT001  # as documented
@@ -172,12 +168,14 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
         owner = self._owners.user(user)
         if not isinstance(active, bool):
             raise TypeError(f"active is True or False, not {type(active).__name__}")
+        was_active = self._lock_activity(owner)
         subject = owner.instance.public_id
         if active:
             self._owners.change(owner, active=True)
         else:
             self._void(owner, active=False)
-        self._record(ActivityChanged(subject=subject, active=active))
+        if was_active != active:
+            self._record(ActivityChanged(subject=subject, active=active))
 
     def delete(self, user: UserT) -> None:
         """Delete a user with everything that was granted; sessions are ended, their rows stay.
@@ -186,6 +184,7 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
             UnknownUserError: the user was deleted already.
         """
         owner = self._owners.user(user)
+        self._owners.lock(owner)
         deleted = UserDeleted(subject=owner.instance.public_id, username=owner.instance.username)
         self._void(owner)
         for table in (self._models.user_permissions, self._models.user_roles):
@@ -257,18 +256,31 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
         """Count a change of rights on the owner's row, if there was one: one write, whoever holds a role."""
         changed = granted | revoked
         if changed:
-            is_user = owner.model is self._models.user
-            self._record(
-                PermissionsChanged(
-                    subject=owner.instance.public_id if is_user else None,
-                    owner="user" if is_user else "role",
-                    owner_name=owner.instance.username if is_user else owner.instance.name,
-                    granted=tuple(sorted(granted)),
-                    revoked=tuple(sorted(revoked)),
-                )
-            )
+            self._record(self._permissions_changed(owner, granted=granted, revoked=revoked))
             self._owners.change(owner, "policy_version")
         return changed
+
+    def _permissions_changed(
+        self, owner: Owner, *, granted: Iterable[str] = (), revoked: Iterable[str] = ()
+    ) -> PermissionsChanged:
+        is_user = owner.model is self._models.user
+        return PermissionsChanged(
+            subject=owner.instance.public_id if is_user else None,
+            owner="user" if is_user else "role",
+            owner_name=owner.instance.username if is_user else owner.instance.name,
+            granted=tuple(sorted(granted)),
+            revoked=tuple(sorted(revoked)),
+        )
+
+    def _lock_activity(self, user: Owner) -> bool:
+        """Lock the user's row as ``Owners.lock`` does, and return whether the user is active."""
+        model, column = self._models.user, key_column(self._models.user)
+        found: bool | None = self._session.scalar(
+            select(model.active).where(column == user.key).with_for_update(key_share=True)
+        )
+        if found is None:
+            raise UnknownUserError
+        return found
 
 
 def _several(values: Iterable[Any], what: str) -> list[Any]:

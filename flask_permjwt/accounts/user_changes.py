@@ -15,9 +15,10 @@ class UserChanges(SQLStoreBase[UserT]):
             InvalidPasswordError: it is empty or longer than 1,024 characters.
             UnknownUserError: the user was deleted.
         """
-        owner = self._owners.user(user)
+        owner, password_hash = self._owners.user(user), self._passwords.hash(password)
+        self._owners.lock(owner)
         subject = owner.instance.public_id
-        self._owners.change(owner, password_hash=self._passwords.hash(password))
+        self._owners.change(owner, password_hash=password_hash)
         self._record(PasswordChanged(subject=subject, by="user"))
 
     def reset_password(self, user: UserT, password: str) -> None:
@@ -27,9 +28,10 @@ class UserChanges(SQLStoreBase[UserT]):
             InvalidPasswordError: it is empty or longer than 1,024 characters.
             UnknownUserError: the user was deleted.
         """
-        owner = self._owners.user(user)
+        owner, password_hash = self._owners.user(user), self._passwords.hash(password)
+        self._owners.lock(owner)
         subject = owner.instance.public_id
-        self._void(owner, password_hash=self._passwords.hash(password))
+        self._void(owner, password_hash=password_hash)
         self._record(PasswordChanged(subject=subject, by="reset"))
 
     def mark_email_verified(self, user: UserT) -> None:
@@ -39,6 +41,7 @@ class UserChanges(SQLStoreBase[UserT]):
             UnknownUserError: the user was deleted.
         """
         owner = self._owners.user(user)
+        self._owners.lock(owner)
         subject = owner.instance.public_id
         self._owners.change(owner, email_verified_at=to_datetime(self._clock()))
         self._record(EmailVerified(subject=subject))
@@ -49,4 +52,6 @@ class UserChanges(SQLStoreBase[UserT]):
         Raises:
             UnknownUserError: the user was deleted.
         """
-        self._void(self._owners.user(user))
+        owner = self._owners.user(user)
+        self._owners.lock(owner)
+        self._void(owner)

@@ -10,7 +10,7 @@ from flask_permjwt.errors import (
     MissingTokenError,
 )
 from flask_permjwt.tokens.codec import TokenType, VerifiedToken
-from flask_permjwt.web.identity import check_csrf
+from flask_permjwt.web.presented import check_csrf
 from flask_permjwt.web.state import AppState, request_state
 from flask_permjwt.web.transports import Credential, Source
 
@@ -48,7 +48,7 @@ def _from_cookies(app: AppState, request: Request, accepted: tuple[TokenType, ..
     """Try each cookie in turn: an access cookie that ran out must not hide a good refresh cookie."""
     refusal: AuthError = MissingTokenError("A token is needed: in the header, in the body or in a cookie.")
     if app.settings.cookies:
-        request_state().vary.add("Cookie")
+        request_state().vary_on("Cookie")
     found = {
         TokenType.ACCESS: app.transport.from_access_cookie,
         TokenType.REFRESH: app.transport.from_refresh_cookie,
@@ -59,7 +59,7 @@ def _from_cookies(app: AppState, request: Request, accepted: tuple[TokenType, ..
             continue
         try:
             token = app.codec.decode(credential.token, kind, now=app.clock())
-            check_csrf(app, request, token)
+            check_csrf(app.transport, request, token)
         except AuthError as error:
             refusal = error
             continue

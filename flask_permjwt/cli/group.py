@@ -71,7 +71,8 @@ def words(words: Iterable[str]) -> str:
 
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, none: str) -> None:
-    """Print rows below their head, aligned."""
+    """Print rows below their head, aligned; what could steer a terminal is escaped."""
+    rows = [tuple(cell if cell.isprintable() else ascii(cell)[1:-1] for cell in row) for row in rows]
     if not rows:
         click.echo(none)
         return

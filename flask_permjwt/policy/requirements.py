@@ -161,9 +161,9 @@ class AllOf(_Group):
 
     def met_by(self, grants: Grants, values: Values = NO_VALUES) -> bool:
         """Tell whether every part is met."""
-        return (self._exact <= grants.exact or all(_covered(text, grants) for text in self._exact)) and all(
-            part.met_by(grants, values) for part in self._others
-        )
+        if not (self._exact <= grants.exact or all(_covered(text, grants) for text in self._exact)):
+            return False
+        return not self._others or all(part.met_by(grants, values) for part in self._others)
 
     def missing(self, grants: Grants, values: Values = NO_VALUES) -> tuple[str, ...]:
         """Name what is missing of every part."""

@@ -158,15 +158,15 @@ def _enforce_call(
     The hook's decision is used up by the first call. Templates are filled again even then, with what routing
     matched for the arguments that Flask passes on and with what a decorator in between passes in their place.
     """
-    if not guard.applies_to(request.method):
-        return
     state = request_state()
     entry = state.entry
     decided = entry is not None and wrapper in entry.wrappers and wrapper not in state.used
     if decided:
-        state.used.add(wrapper)
+        state.used = (*state.used, wrapper)
         if not guard.fields or (entry is not None and entry.public is not None):
             return
+    if not guard.applies_to(request.method):
+        return
     values = _arguments(function, guard.fields, args, kwargs, defaults=not decided)
     if decided:
         passed_on = request.view_args or {}

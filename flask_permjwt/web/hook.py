@@ -1,39 +1,46 @@
 """The hook: before every request, what the policy table says about it is enforced."""
 
-from flask import Flask, Response, request
+from collections.abc import Callable
 
-from flask_permjwt.policy.decision import Rule
+from flask import Flask, Request, Response, request
+
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.policy.requirements import NO_VALUES
 from flask_permjwt.web.identity import enforce, routed_values
-from flask_permjwt.web.state import REQUEST_KEY, RequestState, request_state
+from flask_permjwt.web.state import REQUEST_KEY, RequestState, app_state
 
 
-def enforce_request() -> None:
-    """Enforce what the requested view and method need.
+def make_hook(app: Flask) -> Callable[[], None]:
+    """Make the function that runs before every request of an app, with everything at hand that it needs.
 
-    An unknown route stays 404 and a wrong method 405. Flask's automatic answer to OPTIONS (a CORS preflight)
-    is let through; a view that handles OPTIONS itself is guarded as for any method.
-
-    Raises:
-        HTTPException: 401, 403 or (for malformed credentials) 400, of the class of the error.
-        ConfigurationError: the declarations of the app contradict each other; it refuses to serve.
+    It enforces what the requested view and method need. An unknown route stays 404 and a wrong method 405.
+    Flask's automatic answer to OPTIONS (a CORS preflight) is let through; a view that handles OPTIONS itself is
+    guarded as for any method.
     """
-    rule = request.url_rule
-    if rule is None:
-        return
-    method = request.method
-    if method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
-        return
-    state = request_state()
-    if not state.app.table.values_may_change:
-        state.routed = dict(request.view_args or {})
-    entry = state.entry = state.app.table.entry(rule.endpoint, method)
-    need = entry.need
-    if need is None:
-        return
-    fields = not isinstance(need, Rule) and need.fields
-    enforce(state, need, routed_values(state) if fields else NO_VALUES, max_age=entry.max_age)
+    state_of_app = app_state(app)
+    table = state_of_app.table
+    current_request = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
+
+    def enforce_request() -> None:
+        incoming: Request = current_request()
+        rule = incoming.url_rule
+        if rule is None:
+            return
+        method = incoming.method
+        if method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
+            return
+        attributes = incoming.__dict__
+        state: RequestState | None = attributes.get(REQUEST_KEY)
+        if state is None:
+            state = attributes[REQUEST_KEY] = RequestState(state_of_app)
+        entry = state.entry = table.entry(rule.endpoint, method)
+        if entry.fills and not table.values_may_change:
+            state.routed = dict(incoming.view_args or {})
+        if entry.need is not None:
+            values = routed_values(state) if entry.fills else NO_VALUES
+            enforce(state, entry.need, values, max_age=entry.max_age)
+
+    return enforce_request
 
 
 def finish_response(response: Response) -> Response:
@@ -41,7 +48,8 @@ def finish_response(response: Response) -> Response:
 
     Vary is RFC 9110 section 12.5.5.
     """
-    state: RequestState | None = request.__dict__.get(REQUEST_KEY)
+    incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
+    state: RequestState | None = incoming.__dict__.get(REQUEST_KEY)
     if state is not None:
         if state.renews and state.principal is not None:
             _renew(response, state, state.principal)
@@ -63,5 +71,5 @@ def _renew(response: Response, state: RequestState, principal: Principal) -> Non
 
 def register_hook(app: Flask) -> None:
     """Run before any other before-request function, and after any other after-request function."""
-    app.before_request_funcs.setdefault(None, []).insert(0, enforce_request)
+    app.before_request_funcs.setdefault(None, []).insert(0, make_hook(app))
     app.after_request_funcs.setdefault(None, []).insert(0, finish_response)

@@ -1,15 +1,12 @@
 """Identity: from the request's credential to a principal, once per request, and what views see of it."""
 
-import hmac
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from flask import Request, current_app, request
+from flask import current_app, request
 from werkzeug.local import LocalProxy
 
 from flask_permjwt.errors import (
     AuthError,
-    CsrfError,
-    ExpiredTokenError,
     InsufficientScopeError,
     InvalidTokenError,
     MissingTokenError,
@@ -19,13 +16,16 @@ from flask_permjwt.policy.decision import Denied, Reason, Rule, decide
 from flask_permjwt.policy.principal import ANONYMOUS, Principal
 from flask_permjwt.policy.requirements import NO_VALUES, Requirement, Values, all_of
 from flask_permjwt.signals import AccessDenied
-from flask_permjwt.tokens.codec import TokenType, VerifiedToken
+from flask_permjwt.tokens.codec import VerifiedToken
 from flask_permjwt.web.responses import http_error
-from flask_permjwt.web.state import AppState, RequestState, request_state
+from flask_permjwt.web.state import RequestState, request_state
 from flask_permjwt.web.transports import Source
 
 if TYPE_CHECKING:
     from flask_permjwt.accounts.models import UserMixin
+
+
+_current_request: Final = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
 
 def resolve(state: RequestState) -> Principal:
@@ -33,47 +33,23 @@ def resolve(state: RequestState) -> Principal:
 
     Whatever is wrong with the credentials, the principal is anonymous and ``state.refusal`` says why.
     """
-    if state.principal is None:
+    principal = state.principal
+    if principal is None:
+        tokens = state.app.tokens
+        for header in tokens.vary:
+            state.vary_on(header)
         try:
-            token, state.source = _access_token(state)
-            state.principal = token.principal
-            state.renews = _is_past_half_its_life(state, token)
+            token, state.source = tokens.of(_current_request())
         except AuthError as error:
             state.refusal = error
-            state.principal = ANONYMOUS
-    return state.principal
-
-
-def _access_token(state: RequestState) -> tuple[VerifiedToken, Source]:
-    app = state.app
-    credential = app.transport.from_header(request)
-    if app.settings.headers and app.settings.header_name.casefold() != "authorization":
-        # Caches keep answers to requests with Authorization apart by themselves (RFC 9111 section 3.5).
-        state.vary.add(app.settings.header_name)
-    if credential is None and app.settings.cookies:
-        state.vary.add("Cookie")
-        credential = app.transport.from_access_cookie(request)
-    if credential is None:
-        raise MissingTokenError
-    token = _verified(app, credential.token)
-    if credential.source is Source.COOKIE:
-        check_csrf(app, request, token)
-    return token, credential.source
-
-
-def _verified(app: AppState, text: str) -> VerifiedToken:
-    """Return an access token whose time is right, from the cache if it was seen before."""
-    token = app.cache.get(text)
-    if token is None:
-        token = app.codec.decode(text, TokenType.ACCESS, now=app.clock())
-        app.cache.put(text, token)
-        return token
-    try:
-        app.codec.judge(token, app.clock())
-    except ExpiredTokenError:
-        app.cache.forget(text)
-        raise
-    return token
+            principal = ANONYMOUS
+        else:
+            principal = token.principal
+            state.renews = _is_past_half_its_life(state, token)
+        if state.source is not Source.HEADER and state.app.settings.cookies:
+            state.vary_on("Cookie")
+        state.principal = principal
+    return principal
 
 
 def _is_past_half_its_life(state: RequestState, token: VerifiedToken) -> bool:
@@ -82,18 +58,6 @@ def _is_past_half_its_life(state: RequestState, token: VerifiedToken) -> bool:
     if not app.settings.cookie_sliding or state.source is not Source.COOKIE:
         return False
     return 2 * app.clock() > token.issued_at + token.expires_at
-
-
-def check_csrf(app: AppState, request: Request, token: VerifiedToken) -> None:
-    """Check that an unsafe request repeats the CSRF value that is bound to the cookie's token.
-
-    Raises:
-        CsrfError: it does not, or the token was not issued for a cookie.
-    """
-    if not app.transport.needs_csrf(request):
-        return
-    if not token.csrf or not hmac.compare_digest(token.csrf.encode(), app.transport.csrf_header(request)):
-        raise CsrfError
 
 
 def enforce(

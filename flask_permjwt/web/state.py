@@ -1,7 +1,7 @@
 """What the extension keeps per app, and what it keeps per request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, current_app, request
@@ -14,9 +14,9 @@ from flask_permjwt.accounts.store import UserStore
 from flask_permjwt.errors import AuthError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.settings import Settings
-from flask_permjwt.tokens.cache import TokenCache
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec
+from flask_permjwt.web.presented import AccessTokens
 from flask_permjwt.web.transports import Source, Transport
 
 if TYPE_CHECKING:
@@ -33,25 +33,28 @@ class AppState:
     settings: Settings
     clock: Clock
     codec: TokenCodec
-    cache: TokenCache
     store: UserStore[Any]
     accounts: Accounts
     self_service: SelfService | None
     recorder: Recorder
     housekeeping: Housekeeping
     transport: Transport
+    tokens: AccessTokens
     table: "PolicyTable"
 
 
-@dataclass(slots=True, eq=False)
 class RequestState:
     """What is known about one request.
 
     It is bound to the request object: ``g`` lives as long as the application context, which may outlive one
     request, and the next, anonymous one would be served as the previous user.
 
-    Attributes:
+    One is made for every request: what is not known yet stands on the class.
+
+    Args:
         app: the state of the app that serves the request.
+
+    Attributes:
         principal: who it acts for, once resolved; anonymous when the credentials were not acceptable.
         refusal: why the principal is anonymous, once resolved.
         user: the user's row, once loaded.
@@ -64,17 +67,24 @@ class RequestState:
         renews: the access token came in a cookie that is past half its life and is to be renewed.
     """
 
-    app: AppState
     principal: Principal | None = None
     refusal: AuthError | None = None
     user: Any = None
     entry: "Entry | None" = None
     routed: Mapping[str, object] | None = None
     enforced: bool = False
-    used: set[Any] = field(default_factory=set)
-    vary: set[str] = field(default_factory=set)
+    used: tuple[Any, ...] = ()
+    vary: tuple[str, ...] = ()
     source: Source | None = None
     renews: bool = False
+
+    def __init__(self, app: AppState) -> None:
+        self.app: Final = app
+
+    def vary_on(self, header: str) -> None:
+        """Note that the response depends on a header of the request."""
+        if header not in self.vary:
+            self.vary = (*self.vary, header)
 
 
 def app_state(app: Flask | None = None) -> AppState:

@@ -49,6 +49,7 @@ class Entry:
         holds: guarded functions that the view holds without wrapping them; they guard themselves.
         guards: the declarations behind ``need``.
         max_age: how many seconds ago the user may have proved who they are; None for any.
+        fills: some guard, the view's own or one that it holds, is filled with the view's arguments.
     """
 
     view: AnyCallable
@@ -58,6 +59,7 @@ class Entry:
     holds: tuple[AnyCallable, ...] = ()
     guards: tuple[Guard, ...] = ()
     max_age: int | None = None
+    fills: bool = False
 
     @property
     def declared(self) -> bool:
@@ -170,6 +172,7 @@ class PolicyTable:
             holds=holds,
             guards=applying,
             max_age=min(ages, default=None),
+            fills=any(guard.fields for guard in applying),
         )
 
     def _guards_of_blueprints(self, endpoint: str, *, restx: bool) -> Iterator[Guard]:

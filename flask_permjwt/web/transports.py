@@ -51,8 +51,13 @@ class Transport:
     def __init__(self, settings: Settings) -> None:
         self._settings: Final = settings
         self._header: Final = _environ_key(settings.header_name)
+        self._takes_headers: Final = settings.headers
         self._scheme: Final = settings.header_type.casefold()
         self._csrf_header: Final = _environ_key(settings.csrf_header_name)
+
+    def header_text(self, request: Request) -> str | None:
+        """Return the header as it came, if headers are in use and there is one."""
+        return request.environ.get(self._header) if self._takes_headers else None
 
     def from_header(self, request: Request) -> Credential | None:
         """Return the token in the header; None when there is no credential of ours.

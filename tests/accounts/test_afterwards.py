@@ -1,4 +1,4 @@
-"""Afterwards: what waits for a commit is called once it stands, and never for what was rolled back."""
+"""What is done once the caller has committed: at the root's commit, and at nothing else."""
 
 import gc
 import logging
@@ -7,11 +7,147 @@ import weakref
 import pytest
 from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
 from flask_permjwt.accounts.afterwards import on_commit
 from flask_permjwt.accounts.savepoints import savepoint
+
+
+@pytest.fixture
+def called():
+    return []
+
+
+@pytest.fixture
+def later(world, called):
+    return lambda name: on_commit(world.db.session, lambda: called.append(name))
+
+
+def write(world, name="x"):
+    world.users.create(name)
+
+
+def test_it_is_called_at_the_commit_once_and_in_order(world, later, called):
+    write(world)
+    later("first")
+    later("second")
+    assert called == []
+    world.db.session.commit()
+    assert called == ["first", "second"]
+    world.db.session.commit()
+    assert called == ["first", "second"]
+
+
+def test_it_is_dropped_at_a_rollback(world, later, called):
+    write(world)
+    later("first")
+    world.db.session.rollback()
+    write(world)
+    later("second")
+    world.db.session.commit()
+    assert called == ["second"]
+
+
+@pytest.mark.parametrize("end", ["close", "remove"])
+def test_it_is_dropped_when_the_session_is_closed(world, later, called, end):
+    write(world)
+    later("first")
+    getattr(world.db.session, end)()
+    world.db.session.commit()
+    assert called == []
+
+
+def test_the_release_of_a_savepoint_calls_nothing(world, later, called):
+    with savepoint(world.db.session, world.models.user):
+        write(world, "a")
+        later("inner")
+        with savepoint(world.db.session, world.models.user):
+            write(world, "b")
+            later("innermost")
+        assert called == []
+    assert called == []
+    world.db.session.commit()
+    assert called == ["inner", "innermost"]
+
+
+class UndoError(Exception):
+    """Undoes a savepoint."""
+
+
+def test_what_was_registered_in_a_savepoint_goes_with_it(world, later, called):
+    write(world)
+    later("outer")
+    with pytest.raises(UndoError), savepoint(world.db.session, world.models.user):  # noqa: PT012  # what is undone
+        later("inner")
+        with savepoint(world.db.session, world.models.user):
+            later("released first")
+        raise UndoError
+    later("after")
+    world.db.session.commit()
+    assert called == ["outer", "after"]
+
+
+def test_a_savepoint_that_was_released_goes_with_the_transaction_around_it(world, later, called):
+    with savepoint(world.db.session, world.models.user):
+        later("inner")
+    world.db.session.rollback()
+    world.db.session.commit()
+    assert called == []
+
+
+def test_what_fails_harms_neither_the_commit_nor_the_others(world, later, called, caplog):
+    write(world, "kept")
+    on_commit(world.db.session, lambda: 1 / 0)
+    later("next")
+    world.db.session.commit()
+    assert called == ["next"]
+    assert "ZeroDivisionError" in caplog.text
+    world.db.session.rollback()
+    assert world.users.find("kept") is not None
+
+
+def test_the_session_can_be_used_by_what_is_called(world, called):
+    write(world, "first")
+
+    def use():
+        called.append(world.users.find("first").username)
+        write(world, "second")
+        on_commit(world.db.session, lambda: called.append("second"))
+        world.db.session.commit()
+
+    on_commit(world.db.session, use)
+    world.db.session.commit()
+    assert called == ["first", "second"]
+    assert world.users.find("second") is not None
+
+
+def test_a_commit_that_fails_calls_nothing(sqlite_world, called):
+    session = sqlite_world.db.session
+    sqlite_world.users.create("a")
+    session.commit()
+    on_commit(session, lambda: called.append("x"))
+    session.add(sqlite_world.models.user(username="A"))
+    with pytest.raises(Exception, match="UNIQUE"):
+        session.commit()
+    session.rollback()
+    session.commit()
+    assert called == []
+
+
+def test_sessions_do_not_mix(world, called):
+    other = Session(world.db.engine)
+    on_commit(other, lambda: called.append("other"))
+    write(world)
+    world.db.session.commit()
+    assert called == []
+    other.connection()
+    other.commit()
+    assert called == ["other"]
+    other.close()
+
+
+# -- on sessions of SQLAlchemy's own, with a table of its own
 
 
 class Base(DeclarativeBase):
@@ -46,11 +182,6 @@ def sqlite_session(make_database_url):
 
 
 @pytest.fixture
-def called():
-    return []
-
-
-@pytest.fixture
 def note(session, called):
     """Note a word after the commit."""
     return lambda word: on_commit(session, lambda: called.append(word))
@@ -64,64 +195,11 @@ def rows_of(engine):
 # -- the root transaction
 
 
-def test_it_is_called_after_the_commit_in_order_and_once(session, note, called):
-    session.add(Row(id=1))
-    note("first")
-    session.flush()
-    note("second")
-    assert called == []
-    session.commit()
-    assert called == ["first", "second"]
-    session.add(Row(id=2))
-    session.commit()
-    assert called == ["first", "second"]
-
-
 def test_the_commit_stands_for_others_when_it_is_called(session, engine, called):
     session.add(Row(id=1))
     on_commit(session, lambda: called.append(rows_of(engine)))
     session.commit()
     assert called == [{1}]
-
-
-def test_a_rollback_drops_it_for_good(session, note, called):
-    session.add(Row(id=1))
-    note("dropped")
-    session.rollback()
-    session.add(Row(id=2))
-    session.commit()
-    assert called == []
-
-
-def test_closing_without_a_commit_drops_it_for_good(session, note, called):
-    session.add(Row(id=1))
-    session.flush()
-    note("dropped")
-    session.close()
-    session.add(Row(id=2))
-    session.commit()
-    assert called == []
-
-
-def test_a_commit_that_fails_drops_it(session, note, called):
-    session.add(Row(id=1))
-    session.commit()
-    session.expunge_all()
-    session.add(Row(id=1))
-    note("dropped")
-    with pytest.raises(IntegrityError):
-        session.commit()
-    session.rollback()
-    session.commit()
-    assert called == []
-
-
-def test_after_a_rollback_the_session_takes_new_ones(session, note, called):
-    note("dropped")
-    session.rollback()
-    note("kept")
-    session.commit()
-    assert called == ["kept"]
 
 
 @pytest.mark.parametrize("end", ["rollback", "close"])
@@ -148,18 +226,6 @@ def test_a_block_that_begins_a_transaction_is_a_commit(session, engine, note, ca
         note("dropped")
         raise ZeroDivisionError
     session.commit()
-    assert called == ["kept"]
-
-
-def test_a_scoped_session_will_do(engine, called):
-    scoped = scoped_session(sessionmaker(engine))
-    on_commit(scoped, lambda: called.append("kept"))
-    scoped.add(Row(id=1))
-    scoped.commit()
-    on_commit(scoped, lambda: called.append("dropped"))
-    scoped.remove()
-    scoped.commit()
-    scoped.remove()
     assert called == ["kept"]
 
 
@@ -196,16 +262,6 @@ def test_a_session_inside_a_transaction_of_somebody_else_tells_of_its_own_commit
 
 
 # -- savepoints
-
-
-def test_the_release_of_a_savepoint_calls_nothing(session, note, called):
-    with savepoint(session, Row):
-        session.add(Row(id=1))
-        note("inside")
-    assert called == []
-    note("after")
-    session.commit()
-    assert called == ["inside", "after"]
 
 
 def test_what_a_savepoint_undoes_is_dropped_and_nothing_else(session, engine, note, called):
@@ -313,21 +369,6 @@ def test_the_root_may_be_committed_or_closed_over_open_savepoints(session, note,
 
 
 # -- what is called
-
-
-def test_it_may_use_the_session_and_commit(session, engine, called):
-    def follow():
-        called.append(session.scalar(select(func.count()).select_from(Row)))
-        session.add(Row(id=2))
-        on_commit(session, lambda: called.append("followed"))
-        session.commit()
-
-    session.add(Row(id=1))
-    on_commit(session, follow)
-    on_commit(session, lambda: called.append("last"))
-    session.commit()
-    assert called == [1, "followed", "last"]
-    assert rows_of(engine) == {1, 2}
 
 
 def test_what_it_writes_and_does_not_commit_is_rolled_back_like_anything_else(session, engine):

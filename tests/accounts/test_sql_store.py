@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from werkzeug.local import LocalProxy
 
+from flask_permjwt.accounts.sql_store import SQLUserStore
 from flask_permjwt.errors import (
     EmailTakenError,
     InvalidNameError,
@@ -381,3 +382,94 @@ def test_neither_passwords_nor_hashes_are_logged(sqlite_world, caplog):
     sqlite_world.users.set_password(user, PASSWORD + "!")
     assert PASSWORD not in caplog.text
     assert "argon2" not in caplog.text
+
+
+# -- what is recorded
+
+
+def recorded(world):
+    return [(entry.event, entry.subject, entry.detail) for entry in world.recorder.read()]
+
+
+def test_what_a_user_is_created_with_is_recorded_too(world):
+    world.users.create_role("editor", "a:b")
+    world.users.create_role("reader")
+    bob = world.users.create("bob", PASSWORD, permissions=["z", "a:*"], roles=["reader", "Editor"])
+    world.users.create("nobody", permissions=[], roles=[])
+    world.db.session.commit()
+    everything = recorded(world)[2:]
+    assert everything[:3] == [
+        ("user_created", bob.public_id, {"username": "bob"}),
+        (
+            "permissions_changed",
+            bob.public_id,
+            {"owner": "user", "owner_name": "bob", "granted": ["a:*", "z"], "revoked": []},
+        ),
+        ("roles_changed", bob.public_id, {"assigned": ["editor", "reader"], "unassigned": []}),
+    ]
+    assert [event for event, _, _ in everything[3:]] == ["user_created"]
+
+
+def test_what_changes_nothing_is_not_recorded(world, alice):
+    world.users.create_role("editor")
+    world.users.grant(alice, "a")
+    world.users.assign(alice, "editor")
+    world.users.set_active(alice, False)
+    before = recorded(world)
+    world.users.grant(alice, "a")
+    world.users.revoke(alice, "b")
+    world.users.assign(alice, "editor")
+    world.users.unassign(alice, world.users.create_role("reader"))
+    world.users.set_active(alice, False)
+    world.users.save_password_hash(alice, world.passwords.hash(PASSWORD))
+    assert [event for event, _, _ in recorded(world)[len(before) :]] == ["role_created"]
+
+
+def test_disabling_somebody_who_is_disabled_voids_again_and_is_no_change(world, alice, session_of):
+    world.users.set_active(alice, False)
+    mine = session_of(alice)
+    world.users.set_active(alice, False)
+    world.db.session.commit()
+    assert alice.token_version == 3
+    assert world.row(mine).ended_at is not None
+    assert [event for event, _, _ in recorded(world)] == ["user_created", "activity_changed"]
+
+
+def test_activity_is_compared_with_what_the_database_says_not_with_what_was_loaded(world, alice):
+    assert alice.active
+    world.db.session.commit()
+    with world.db.engine.begin() as other:
+        other.execute(world.models.user.__table__.update().values(active=False))
+    world.users.set_active(alice, True)
+    world.db.session.commit()
+    assert recorded(world)[-1] == ("activity_changed", alice.public_id, {"active": True})
+
+
+@pytest.mark.parametrize("change", ["set_password", "set_active", "delete", "grant", "revoke"])
+def test_a_user_whom_somebody_else_has_deleted_is_a_clear_error(world, alice, change):
+    arguments = {"set_password": [PASSWORD], "set_active": [False], "grant": ["a"], "revoke": ["a"]}
+    world.db.session.commit()
+    with world.db.engine.begin() as other:
+        other.execute(world.models.user.__table__.delete())
+    with pytest.raises(UnknownUserError):
+        getattr(world.users, change)(alice, *arguments.get(change, []))
+    world.db.session.rollback()
+    assert [event for event, _, _ in recorded(world)] == ["user_created"]
+
+
+def test_without_a_recorder_the_store_works_all_the_same(sqlite_world):
+    world = sqlite_world
+    users = SQLUserStore(world.db, world.models, world.passwords)
+    user = users.create("alice", PASSWORD, permissions=["a"])
+    users.set_active(user, False)
+    users.delete(user)
+    world.db.session.commit()
+    assert recorded(world) == []
+
+
+def test_changes_that_are_rolled_back_are_not_recorded(world, alice):
+    world.users.grant(alice, "a")
+    world.users.set_password(alice, "another password")
+    world.users.delete(alice)
+    world.db.session.rollback()
+    assert [event for event, _, _ in recorded(world)] == ["user_created"]

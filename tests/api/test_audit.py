@@ -9,7 +9,7 @@ def told(api):
         with api.app_context():
             found = api.extensions["permjwt"].recorder.read()
             api.extensions["sqlalchemy"].session.remove()
-        return [entry for entry in found if entry.event != "user_created" and entry.event != "permissions_changed"]
+        return [entry for entry in found if entry.event not in {"user_created", "permissions_changed"}]
 
     return read
 
@@ -59,6 +59,17 @@ def test_a_failed_login_is_written_although_it_is_refused(client, told):
         ("login_failed", "unknown user"),
     ]
     assert "hunter2" not in str(told())
+
+
+def test_a_refusal_for_an_address_not_verified_is_written(make_api, mailbox):
+    api = make_api(registration=True, require_verified=True, mailer=mailbox)
+    client = api.test_client()
+    body = {"username": "bob", "password": "correct horse battery staple"}
+    client.post("/auth/register", json={**body, "email": "bob@example.com"})
+    assert client.post("/auth/login", json=body).status_code == 403
+    with api.app_context():
+        last = api.extensions["permjwt"].recorder.read()[-1]
+    assert (last.event, last.detail["reason"]) == ("login_failed", "not verified")
 
 
 def test_attempts_beyond_the_limit_are_not_written(client, told):

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_permjwt.tokens.cache import TokenCache
+from flask_permjwt.tokens.cache import BoundedCache
 
 
 @given(size=st.integers(0, 12), asked=st.lists(st.integers(0, 20)))
 def test_it_is_bounded_and_gives_back_what_was_put_under_that_very_text(size, asked):
-    cache = TokenCache(size)
+    cache = BoundedCache(size)
     for number in asked:
         text = str(number)
         found = cache.get(text)
@@ -26,7 +26,7 @@ def test_it_is_bounded_and_gives_back_what_was_put_under_that_very_text(size, as
 
 @pytest.mark.parametrize("size", [8, 100, 4096])
 def test_what_is_in_use_survives_a_flood_of_what_comes_once(size):
-    cache = TokenCache(size)
+    cache = BoundedCache(size)
     cache.put("mine", "my token")
     for number in range(20 * size):
         cache.put(f"flood {number}", "another")
@@ -36,7 +36,7 @@ def test_what_is_in_use_survives_a_flood_of_what_comes_once(size):
 
 
 def test_the_last_half_of_the_size_is_never_forgotten():
-    cache = TokenCache(10)
+    cache = BoundedCache(10)
     for number in range(1000):
         cache.put(str(number), number + 1)
         for recent in range(max(0, number - 3), number + 1):
@@ -44,13 +44,13 @@ def test_the_last_half_of_the_size_is_never_forgotten():
 
 
 def test_zero_remembers_nothing():
-    cache = TokenCache(0)
+    cache = BoundedCache(0)
     cache.put("a", "token")
     assert (cache.get("a"), len(cache)) == (None, 0)
 
 
 def test_one_is_forgotten_and_all_are():
-    cache = TokenCache(8)
+    cache = BoundedCache(8)
     for text in "abcdef":
         cache.put(text, f"token {text}")
     cache.forget("a")
@@ -63,7 +63,7 @@ def test_one_is_forgotten_and_all_are():
 
 
 def test_threads_never_get_another_token_and_never_more_than_fits():
-    cache, wrong, most = TokenCache(64), Counter(), Counter()
+    cache, wrong, most = BoundedCache(64), Counter(), Counter()
 
     def work(seed):
         for step in range(20_000):
@@ -89,7 +89,7 @@ def test_threads_never_get_another_token_and_never_more_than_fits():
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_has_a_copy_of_its_own():
-    cache = TokenCache(8)
+    cache = BoundedCache(8)
     cache.put("before", "token")
     child = os.fork()
     if not child:
