@@ -16,7 +16,6 @@ from flask_permjwt.policy.decision import Denied, Reason, Rule, decide
 from flask_permjwt.policy.principal import ANONYMOUS, Principal
 from flask_permjwt.policy.requirements import NO_VALUES, Requirement, Values, all_of
 from flask_permjwt.signals import AccessDenied
-from flask_permjwt.tokens.codec import VerifiedToken
 from flask_permjwt.web.responses import http_error
 from flask_permjwt.web.state import RequestState, request_state
 from flask_permjwt.web.transports import Source
@@ -36,8 +35,8 @@ def resolve(state: RequestState) -> Principal:
     principal = state.principal
     if principal is None:
         tokens = state.app.tokens
-        for header in tokens.vary:
-            state.vary_on(header)
+        if tokens.vary:
+            state.vary = (*state.vary, *tokens.vary)
         try:
             token, state.source = tokens.of(_current_request())
         except AuthError as error:
@@ -45,19 +44,12 @@ def resolve(state: RequestState) -> Principal:
             principal = ANONYMOUS
         else:
             principal = token.principal
-            state.renews = _is_past_half_its_life(state, token)
         if state.source is not Source.HEADER and state.app.settings.cookies:
             state.vary_on("Cookie")
+            if state.source is Source.COOKIE and state.app.settings.cookie_sliding:
+                state.renews = 2 * state.app.clock() > token.issued_at + token.expires_at
         state.principal = principal
     return principal
-
-
-def _is_past_half_its_life(state: RequestState, token: VerifiedToken) -> bool:
-    """Tell whether a cookie is to be renewed in the response."""
-    app = state.app
-    if not app.settings.cookie_sliding or state.source is not Source.COOKIE:
-        return False
-    return 2 * app.clock() > token.issued_at + token.expires_at
 
 
 def enforce(

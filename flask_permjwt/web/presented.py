@@ -53,7 +53,11 @@ class AccessTokens:
         if header:
             token = self._by_header.get(header)
             if token is not None:
-                self._judge(token, self._by_header, header)
+                try:
+                    self._codec.judge(token, self._clock())
+                except ExpiredTokenError:
+                    self._by_header.forget(header)
+                    raise
                 return token, Source.HEADER
             credential = self._transport.from_header(request)
             if credential is not None:
@@ -78,19 +82,16 @@ class AccessTokens:
             token = self._by_cookie.get(text) or self._verify(text)
             self._by_cookie.put(text, token)
             self._cookie_texts.put(line, text)
-        self._judge(token, self._by_cookie, text)
+        try:
+            self._codec.judge(token, self._clock())
+        except ExpiredTokenError:
+            self._by_cookie.forget(text)
+            raise
         check_csrf(self._transport, request, token)
         return token
 
     def _verify(self, text: str) -> VerifiedToken:
         return self._codec.decode(text, TokenType.ACCESS, now=self._clock())
-
-    def _judge(self, token: VerifiedToken, cache: BoundedCache[VerifiedToken], key: str) -> None:
-        try:
-            self._codec.judge(token, self._clock())
-        except ExpiredTokenError:
-            cache.forget(key)
-            raise
 
 
 def check_csrf(transport: Transport, request: Request, token: VerifiedToken) -> None:
