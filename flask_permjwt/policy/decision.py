@@ -58,7 +58,6 @@ def decide(
     principal: Principal,
     need: Requirement | Rule,
     values: Values = NO_VALUES,
-    *,
     max_age: int | None = None,
     now: float = 0,
 ) -> Decision:

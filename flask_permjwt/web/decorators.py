@@ -130,11 +130,13 @@ def _refuse_public(target: object) -> None:
 
 def _wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
     wrapper: AnyCallable
+    fills = bool(guard.fields)
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def guarded_async(*args: Any, **kwargs: Any) -> Any:
-            _enforce_call(wrapper, guard, function, args, kwargs)
+            if fills or not _is_decided(wrapper):
+                _enforce_call(wrapper, guard, function, args, kwargs)
             return await function(*args, **kwargs)
 
         wrapper = guarded_async
@@ -142,7 +144,8 @@ def _wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
 
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            _enforce_call(wrapper, guard, function, args, kwargs)
+            if fills or not _is_decided(wrapper):
+                _enforce_call(wrapper, guard, function, args, kwargs)
             return function(*args, **kwargs)
 
         wrapper = guarded
@@ -150,21 +153,28 @@ def _wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
     return wrapper
 
 
+def _is_decided(wrapper: AnyCallable) -> bool:
+    """Tell whether the hook has decided for this very call; its decision is used up by the first."""
+    state = request_state()
+    entry = state.entry
+    if entry is None or wrapper not in entry.wrappers or wrapper in state.used:
+        return False
+    state.used = (*state.used, wrapper)
+    return True
+
+
 def _enforce_call(
     wrapper: AnyCallable, guard: Guard, function: AnyCallable, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    """Enforce a guard at the call of its wrapper.
+    """Enforce a guard at the call of its wrapper, where the hook has not, or where it is filled with arguments.
 
-    The hook's decision is used up by the first call. Templates are filled again even then, with what routing
-    matched for the arguments that Flask passes on and with what a decorator in between passes in their place.
+    Templates are filled again even for the call that the hook decided for, with what routing matched for the
+    arguments that Flask passes on and with what a decorator in between passes in their place.
     """
+    decided = bool(guard.fields) and _is_decided(wrapper)
     state = request_state()
-    entry = state.entry
-    decided = entry is not None and wrapper in entry.wrappers and wrapper not in state.used
-    if decided:
-        state.used = (*state.used, wrapper)
-        if not guard.fields or (entry is not None and entry.public is not None):
-            return
+    if decided and state.entry is not None and state.entry.public is not None:
+        return
     if not guard.applies_to(request.method):
         return
     values = _arguments(function, guard.fields, args, kwargs, defaults=not decided)

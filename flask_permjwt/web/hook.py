@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from flask import Flask, Request, Response, request
 
+from flask_permjwt.policy.decision import GRANTED, decide
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.policy.requirements import NO_VALUES
-from flask_permjwt.web.identity import enforce, routed_values
+from flask_permjwt.web.identity import refuse, resolve, routed_values
 from flask_permjwt.web.state import REQUEST_KEY, RequestState, app_state
 
 
@@ -18,7 +19,7 @@ def make_hook(app: Flask) -> Callable[[], None]:
     guarded as for any method.
     """
     state_of_app = app_state(app)
-    table = state_of_app.table
+    table, clock = state_of_app.table, state_of_app.clock
     current_request = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
     def enforce_request() -> None:
@@ -36,9 +37,15 @@ def make_hook(app: Flask) -> Callable[[], None]:
         entry = state.entry = table.entry(rule.endpoint, method)
         if entry.fills and not table.values_may_change:
             state.routed = dict(incoming.view_args or {})
-        if entry.need is not None:
-            values = routed_values(state) if entry.fills else NO_VALUES
-            enforce(state, entry.need, values, max_age=entry.max_age)
+        need = entry.need
+        if need is None:
+            return
+        values = routed_values(state) if entry.fills else NO_VALUES
+        now = 0 if entry.max_age is None else clock()
+        decision = decide(resolve(state), need, values, entry.max_age, now)
+        if decision is not GRANTED:
+            refuse(state, decision)
+        state.enforced = True
 
     return enforce_request
 

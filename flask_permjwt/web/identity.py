@@ -12,7 +12,7 @@ from flask_permjwt.errors import (
     MissingTokenError,
     StaleAuthenticationError,
 )
-from flask_permjwt.policy.decision import Denied, Reason, Rule, decide
+from flask_permjwt.policy.decision import GRANTED, Decision, Denied, Reason, Rule, decide
 from flask_permjwt.policy.principal import ANONYMOUS, Principal
 from flask_permjwt.policy.requirements import NO_VALUES, Requirement, Values, all_of
 from flask_permjwt.signals import AccessDenied
@@ -60,14 +60,23 @@ def enforce(
     Raises:
         HTTPException: 401, 403 or (for malformed credentials) 400, of the class of the error.
     """
-    principal = resolve(state)
     now = 0 if max_age is None else state.app.clock()
-    decision = decide(principal, need, values, max_age=max_age, now=now)
+    decision = decide(resolve(state), need, values, max_age, now)
+    if decision is not GRANTED:
+        refuse(state, decision)
+    state.enforced = True
+
+
+def refuse(state: RequestState, decision: Decision) -> None:
+    """End the request, unless it is granted.
+
+    Raises:
+        HTTPException: as ``enforce``.
+    """
     if isinstance(decision, Denied):
         refusal = _refusal(state, decision)
         _record_denial(state, refusal)
         raise http_error(refusal) from None
-    state.enforced = True
 
 
 def _refusal(state: RequestState, decision: Denied) -> AuthError:
