@@ -1,6 +1,7 @@
 """Sessions in the database: opened, rotated by compare-and-swap, listed, ended. Only ``transaction`` commits."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from flask_permjwt.accounts.records import SessionMixin
 from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.errors import EmailNotVerifiedError, UnauthenticatedError
 
+_SESSION_ID: Final = re.compile(r"[0-9a-f]{32}")
 _MAX_USER_AGENT: Final = 255
 _MAX_ADDRESS: Final = 64
 _MAX_LISTED: Final = 1000
@@ -193,7 +195,9 @@ class Sessions:
         return self._session.scalar(living.where(model.expires_at > to_datetime(now))) is not None
 
     def subject_of(self, session_id: str) -> str | None:
-        """Return whose session it is; None when there is none with this id."""
+        """Return whose session it is; None when there is none with this id, which may be any text."""
+        if _SESSION_ID.fullmatch(session_id) is None:
+            return None
         model = self._model
         found = self._session.execute(select(model.id, model.subject).where(model.id == session_id)).first()
         # Some databases compare more loosely than Python.

@@ -145,7 +145,16 @@ def test_living_sessions_of_one_subject_are_listed_the_last_used_first(world, op
 
 def test_a_session_is_found_by_its_exact_id(world, opened):
     assert world.sessions.subject_of(opened.session_id) == SUBJECT
-    for other in ("", "0" * 32, f"{opened.session_id} ", f" {opened.session_id}", opened.session_id[:-1]):
+    for other in (
+        "",
+        "0" * 32,
+        f"{opened.session_id} ",
+        f" {opened.session_id}",
+        opened.session_id[:-1],
+        "\0",
+        "\ud800",
+        "x" * 10**5,
+    ):
         assert world.sessions.subject_of(other) is None
 
 
