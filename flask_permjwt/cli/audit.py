@@ -58,7 +58,8 @@ def audit(*, name: str | None, since: float | None, until: float | None, limit: 
             entry.event,
             _name(entry.subject),
             entry.address or "-",
-            " ".join(f"{key}={_text(value)}" for key, value in entry.detail.items()) or "-",
+            " ".join(f"{key}={_text(value)}" for key, value in entry.detail.items() if value not in ([], None, ""))
+            or "-",
         )
         for entry in entries
     ]
