@@ -138,13 +138,13 @@ class InvalidBodyError(AuthError):
 
 
 class TokenTooLargeError(AuthError):
-    """The rights of a user do not fit into a cookie: a browser would drop it without a word."""
+    """The rights of a user do not fit: a browser would drop the cookie, a proxy the header, without a word."""
 
     error = "token_too_large"
     status = 500
     default_description = (
-        "The access token is too large for a cookie (4,096 bytes): grant wildcards instead of single "
-        "permissions, or deliver the token in the header."
+        "The access token is too large for a cookie (4,096 bytes) or a header (8,000): grant wildcards instead of "
+        "single permissions, or set PERMJWT_PERMISSIONS_IN_TOKEN to 'auto'."
     )
 
 
@@ -238,6 +238,14 @@ class BusyError(RetryLaterError):
     error = "temporarily_unavailable"
     status = 503
     default_description = "This cannot be answered now: try again later."
+
+
+class OutdatedError(RetryLaterError):
+    """A token that may have been revoked: for too long, nobody could be asked what was."""
+
+    error = "temporarily_unavailable"
+    status = 503
+    default_description = "Whether the token was revoked cannot be told now: try again later."
 
 
 class EmailNotVerifiedError(AuthError):

@@ -2,19 +2,28 @@
 
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, cast
 
 from flask import Blueprint, Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.changes import ChangeLog
 from flask_permjwt.accounts.codes import Codes
+from flask_permjwt.accounts.current_rights import CurrentRights
+from flask_permjwt.accounts.feeds.freshness import Freshness
+from flask_permjwt.accounts.feeds.host import HostEpoch, default_path
+from flask_permjwt.accounts.feeds.protocol import Feed
+from flask_permjwt.accounts.feeds.redis import RedisFeed
+from flask_permjwt.accounts.feeds.sql import SQLFeed
 from flask_permjwt.accounts.housekeeping import Housekeeping
 from flask_permjwt.accounts.issuing import TokenIssuer
 from flask_permjwt.accounts.models import Models, build_models
 from flask_permjwt.accounts.password_rules import ExtraRule, PasswordRules
 from flask_permjwt.accounts.passwords import Passwords
 from flask_permjwt.accounts.proofs import Limits, PasswordProofs
+from flask_permjwt.accounts.revocations import Revocations
 from flask_permjwt.accounts.self_service import Lifetimes, SelfService
 from flask_permjwt.accounts.service import Accounts
 from flask_permjwt.accounts.sessions import Sessions
@@ -30,15 +39,23 @@ from flask_permjwt.mail.outbox import Outbox
 from flask_permjwt.settings import Settings, load_settings
 from flask_permjwt.signing import signing_key
 from flask_permjwt.tokens.clock import Clock
-from flask_permjwt.tokens.codec import TokenCodec
-from flask_permjwt.tokens.keys import KeyRing, derive_secret
+from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
+from flask_permjwt.tokens.keys import Key, KeyRing, derive_secret
+from flask_permjwt.web.finish import Finisher
 from flask_permjwt.web.hook import register_hook
-from flask_permjwt.web.origin import current_origin
+from flask_permjwt.web.origin import at_end_of_context, current_freshness, current_origin
 from flask_permjwt.web.presented import AccessTokens
+from flask_permjwt.web.refusals import Refusals
 from flask_permjwt.web.responses import register_account_errors
-from flask_permjwt.web.state import EXTENSION, AppState
+from flask_permjwt.web.state import EXTENSION, AppState, app_state
 from flask_permjwt.web.table import PolicyTable
-from flask_permjwt.web.transports import Transport
+from flask_permjwt.web.transports import Transport, cookie_room
+
+_RECONCILE: Final = 5
+"""Seconds after which the database is asked even where Redis carries revocations."""
+
+_MIN_HELD: Final = 256
+"""Users whose rights are remembered at least, also where no token is."""
 
 
 class PermJWT:
@@ -53,6 +70,7 @@ class PermJWT:
         password_check: judges new passwords too, beyond the rules of ``PasswordRules``: called with the password
             and the keywords ``username`` and ``email``, it returns why it is refused, or None.
         clock: returns the time in seconds since 1970-01-01 UTC; for tests.
+        monotonic: returns seconds, by a clock that only goes forward; for tests.
 
     Raises:
         ConfigurationError: ``user_model`` and ``user_store`` are both given, or the app cannot be set up.
@@ -68,19 +86,30 @@ class PermJWT:
         mailer: Mailer | None = None,
         password_check: ExtraRule | None = None,
         clock: Clock = time.time,
+        monotonic: Clock = time.monotonic,
     ) -> None:
         if user_model is not None and user_store is not None:
             raise ConfigurationError("give PermJWT a user_model (users in db) or a user_store, not both")
         self._db: Final = db
         self._clock: Final = clock
+        self._monotonic: Final = monotonic
         self._passwords: Final = Passwords()
         self._outbox: Final = None if mailer is None else Outbox(mailer)
         self._mailer: Final = mailer
         self._password_check: Final = password_check
         self.models: Final[Models] = build_models(db, user_model, users=user_store is None)
-        self._recorder: Final = Recorder(db, self.models.audit, clock=clock, origin=current_origin)
+        self._recorder: Final = Recorder(
+            db, self.models.audit, clock=clock, origin=current_origin, at_end=at_end_of_context
+        )
+        self._changes: Final = ChangeLog(
+            db, self.models.change, listener=current_freshness, clock=clock, monotonic=monotonic
+        )
+        self._sessions: Final = Sessions(db, self.models, changes=self._changes)
         self._store: Final[UserStore[Any]] = user_store or SQLUserStore(
-            db, self.models, self._passwords, clock=clock, recorder=self._recorder
+            db, self.models, self._passwords, clock=clock, recorder=self._recorder, changes=self._changes
+        )
+        self.revocations: Final = Revocations(
+            db, self._changes, self._sessions, self._recorder, verify=_verify_any, clock=clock
         )
         if app is not None:
             self.init_app(app)
@@ -104,9 +133,11 @@ class PermJWT:
             issuer=settings.issuer,
             audience=settings.audience,
             leeway=settings.leeway,
+            access_lifetime=settings.access_token_expires,
             permissions_claim=settings.permissions_claim,
         )
-        sessions = Sessions(self._db, self.models)
+        sessions = self._sessions
+        freshness, rights = self._build_freshness(app, settings, key)
         codes = Codes(self._db, self.models)
         throttle = Throttle(
             storage_uri=settings.ratelimit_storage_uri,
@@ -134,6 +165,8 @@ class PermJWT:
                 codec,
                 access_lifetime=settings.access_token_expires,
                 csrf_secret=derive_secret(key.secret, b"flask_permjwt csrf", 32),
+                rights_in_token=settings.permissions_in_token,
+                cookie_room=cookie_room(settings),
             ),
             self._passwords,
             proofs,
@@ -173,22 +206,62 @@ class PermJWT:
             accounts=accounts,
             self_service=self_service,
             recorder=self._recorder,
+            freshness=freshness,
             housekeeping=Housekeeping(
-                sessions, codes, self._recorder, audit_lifetime=settings.audit_expires, clock=self._clock
+                sessions,
+                codes,
+                self._recorder,
+                self._changes,
+                audit_lifetime=settings.audit_expires,
+                clock=self._clock,
             ),
             transport=transport,
-            tokens=AccessTokens(settings, transport, codec, self._clock),
+            tokens=AccessTokens(
+                settings, transport, codec, freshness, rights, clock=self._clock, monotonic=self._monotonic
+            ),
             table=PolicyTable(app, default_deny=settings.default_deny),
+            finisher=Finisher(app),
+            refusals=Refusals(app),
         )
         register_hook(app)
         register_account_errors(app)
         register_templates(app)
-        # The first that is registered runs last: Flask-SQLAlchemy has removed its session by then.
-        app.teardown_appcontext_funcs.insert(0, self._flush_denials)
         app.cli.add_command(permjwt_cli)
 
-    def _flush_denials(self, _: BaseException | None) -> None:
-        self._recorder.flush_denials()
+    def _build_freshness(self, app: Flask, settings: Settings, key: Key) -> tuple[Freshness, CurrentRights]:
+        # Until then, some token may live that was issued before a change which nobody has heard of.
+        lasts = settings.access_token_expires + settings.leeway + settings.revocation_max_staleness
+        freshness = Freshness(
+            self._build_feed(settings, key),
+            HostEpoch(epoch_path(app, settings, key)),
+            interval=settings.revocation_interval,
+            max_staleness=settings.revocation_max_staleness,
+            lasts=lasts,
+            clock=self._clock,
+            monotonic=self._monotonic,
+        )
+        rights = CurrentRights(
+            self._db,
+            self.models.change,
+            self._store,
+            is_current=freshness.state.is_current,
+            lasts=lasts,
+            size=max(settings.token_cache_size, _MIN_HELD),
+            monotonic=self._monotonic,
+        )
+        return freshness, rights
+
+    def _build_feed(self, settings: Settings, key: Key) -> Feed:
+        truth = SQLFeed(self._db, self.models.change, monotonic=self._monotonic)
+        if settings.revocation_url is None:
+            return truth
+        return RedisFeed(
+            settings.revocation_url,
+            _name_on_servers(key),
+            truth,
+            reconcile=max(settings.revocation_interval, min(_RECONCILE, settings.revocation_max_staleness / 4)),
+            monotonic=self._monotonic,
+        )
 
     @property
     def users(self) -> SQLUserStore[Any]:
@@ -209,6 +282,24 @@ class PermJWT:
             ConfigurationError: the declarations contradict each other, or a guard guards nothing.
         """
         _table(app).compile()
+
+
+def _verify_any(text: str) -> VerifiedToken:
+    return app_state().codec.verify(text, *TokenType)
+
+
+def epoch_path(app: Flask, settings: Settings, key: Key) -> Path | None:
+    """Return the file by which the processes of an app on this machine tell each other of changes."""
+    if settings.revocation_epoch_file == "off" or (settings.revocation_epoch_file == "auto" and app.testing):
+        return None
+    if settings.revocation_epoch_file != "auto":
+        return Path(settings.revocation_epoch_file)
+    return default_path(_name_on_servers(key))
+
+
+def _name_on_servers(key: Key) -> str:
+    """Return what tells this app from others on the same machine or server, and nobody anything else."""
+    return derive_secret(key.secret, b"flask_permjwt revocations", 16).hex()
 
 
 def _table(app: Flask) -> PolicyTable:

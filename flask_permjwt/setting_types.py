@@ -15,6 +15,7 @@ _LIMIT: Final = re.compile(
     r"[1-9][0-9]*\s*(?:per|/)\s*(?:[1-9][0-9]*\s*)?(?:second|minute|hour|day|month|year)s?", re.IGNORECASE
 )
 _STORAGE: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S*")
+_REDIS: Final = re.compile(r"(?:rediss?|valkeys?|unix)://\S+")
 _LONGEST: Final = 100 * 366 * 24 * 3600
 _SHORTEST: Final = 8
 _MOST: Final = 10**7
@@ -82,6 +83,20 @@ def storage(value: object) -> str:
         raise WrongValueError(
             "'memory://' or the address of a store that limits knows, such as 'redis://host:6379'"
         )
+    return value
+
+
+def redis_url(value: object) -> str | None:
+    """Read the address of a Redis server, or None."""
+    if value is not None and not (isinstance(value, str) and _REDIS.fullmatch(value)):
+        raise WrongValueError("the address of a Redis or Valkey server, such as 'redis://host:6379/0', or None")
+    return value
+
+
+def in_token(value: object) -> bool | str:
+    """Read True, False or 'auto'."""
+    if value != "auto" and not isinstance(value, bool):
+        raise WrongValueError("True, False or 'auto'")
     return value
 
 

@@ -180,6 +180,39 @@ class Settings:
         "How many verified access tokens each process remembers, so that their next request costs a look-up; 0 "
         "for none. Time and permissions are judged on every request all the same.",
     )
+    permissions_in_token: bool | str = _setting(
+        "auto",
+        kinds.in_token,
+        "Whether access tokens name the permissions: True, False (they are read from the user store, once per "
+        "process and change), or 'auto', which names them unless a cookie or header could not hold the token.",
+    )
+    revocation_interval: float = _setting(
+        1,
+        kinds.seconds,
+        "How long, in seconds, it takes at most until another machine's revocation is known. 0 asks on every "
+        "request.",
+    )
+    revocation_max_staleness: float = _setting(
+        30,
+        kinds.seconds,
+        "How long, in seconds, requests go on while nobody can be asked about revocations; then they are answered "
+        "503. Longer than the interval.",
+    )
+    revocation_url: str | None = field(
+        default=None,
+        repr=False,
+        metadata={
+            "read": kinds.redis_url,
+            "doc": "What carries revocations from machine to machine faster: redis://host:6379; None for the "
+            "app's database alone, into which every revocation is written in any case.",
+        },
+    )
+    revocation_epoch_file: str = _setting(
+        "auto",
+        kinds.text,
+        "The file by which the processes of one machine tell each other at once: a path, 'auto' for one in the "
+        "system's folder for temporary files (for none where the app is TESTING), or 'off'.",
+    )
     default_deny: bool = _setting(
         False, kinds.boolean, "Close every view that is neither guarded nor marked @public."
     )
@@ -256,6 +289,11 @@ def _refuse_contradictions(settings: Settings) -> None:
     refuse(
         settings.header_name.casefold() in {"cookie", "host", settings.csrf_header_name.casefold()},
         "PERMJWT_HEADER_NAME is the name of a header with another meaning: use Authorization or one of your own",
+    )
+    refuse(
+        settings.revocation_max_staleness <= settings.revocation_interval,
+        "PERMJWT_REVOCATION_MAX_STALENESS must be longer than PERMJWT_REVOCATION_INTERVAL: between two questions, "
+        "nothing is known",
     )
     refuse(
         settings.cookie_sliding and not settings.cookies,

@@ -149,6 +149,14 @@ class SessionsEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRevoked(Event):
+    """One access token was revoked, the one with this ``jti``."""
+
+    name: ClassVar[str] = "token_revoked"
+    jti: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered(Event):
     """Somebody registered."""
 
@@ -279,6 +287,7 @@ refresh_reused: Final = _namespace.signal(RefreshReused.name)
 logged_out: Final = _namespace.signal(LoggedOut.name)
 session_ended: Final = _namespace.signal(SessionEnded.name)
 sessions_ended: Final = _namespace.signal(SessionsEnded.name)
+token_revoked: Final = _namespace.signal(TokenRevoked.name)
 registered: Final = _namespace.signal(Registered.name)
 email_verified: Final = _namespace.signal(EmailVerified.name)
 password_reset_requested: Final = _namespace.signal(PasswordResetRequested.name)

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 
 @contextmanager
-def apart(db: SQLAlchemy, model: type[Any]) -> Iterator[Session | None]:
+def apart(db: SQLAlchemy, model: type[Any], *, writes: bool = True) -> Iterator[Session | None]:
     """Yield a session on a connection of its own, committed at the end of the block.
 
     ``db.session`` would flush what the caller left pending, read from its snapshot, and commit its half-done work.
@@ -20,12 +22,19 @@ def apart(db: SQLAlchemy, model: type[Any]) -> Iterator[Session | None]:
     Args:
         db: the app's Flask-SQLAlchemy object.
         model: a class that tells which database is meant.
+        writes: False when the block only reads, which on SQLite one can while others write.
     """
-    if _is_writing_on_sqlite(db, model):
+    if (writes or is_private(db, model)) and _is_writing_on_sqlite(db, model):
         yield None
         return
     with Session(db.session.get_bind(mapper=model.__mapper__), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def is_private(db: SQLAlchemy, model: type[Any]) -> bool:
+    """Tell whether no other process can reach the database: it is in memory, and all share its connection."""
+    bind = db.session.get_bind(mapper=model.__mapper__)
+    return isinstance(bind, Engine) and isinstance(bind.pool, StaticPool | SingletonThreadPool)
 
 
 def _is_writing_on_sqlite(db: SQLAlchemy, model: type[Any]) -> bool:

@@ -78,10 +78,17 @@ class Recorder:
         model: the audit class of its models.
         clock: returns the time in seconds since 1970-01-01 UTC.
         origin: tells where an event comes from.
+        at_end: has a function called when the current app context ends.
     """
 
     def __init__(
-        self, db: SQLAlchemy, model: type[AuditMixin], *, clock: Clock = time.time, origin: Callable[[], Origin]
+        self,
+        db: SQLAlchemy,
+        model: type[AuditMixin],
+        *,
+        clock: Clock = time.time,
+        origin: Callable[[], Origin],
+        at_end: Callable[[Callable[..., None]], None] = lambda _: None,
     ) -> None:
         self._db: Final = db
         self._model: Final = model
@@ -89,6 +96,7 @@ class Recorder:
         self._bind: Final = {"mapper": model.__mapper__}  # type: ignore[attr-defined]  # likewise
         self._clock: Final = clock
         self._origin: Final = origin
+        self._at_end: Final = at_end
         self._lock: Final = Lock()
         self._seen: Final[OrderedDict[tuple[object, ...], tuple[float, int]]] = OrderedDict()
         self._put_off: Final[dict[object, list[AccessDenied]]] = {}
@@ -122,7 +130,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001  # the refusal must be answered
             _log.error("a refusal was not written down: %s", told_of(error))
 
-    def flush_denials(self) -> None:
+    def flush_denials(self, *_: object, **__: object) -> None:
         """Write the refusals that were put off in this app context, after its session was removed.
 
         Nothing is raised: what cannot be written is logged, and counted like what is left out.
@@ -188,6 +196,8 @@ class Recorder:
         if event.subject is None:
             with self._lock:
                 self.anonymous_denials += 1
+            if not event.signal.receivers:
+                return
         origin = self._origin()
         known = self._complete(event, origin)
         send(origin.sender, known)
@@ -205,7 +215,9 @@ class Recorder:
             else:
                 self._leave_out(row)
         session = self._db.session
-        if not (session.registry.has() and session().in_transaction()):
+        if session.registry.has() and session().in_transaction():
+            self._at_end(self.flush_denials)
+        else:
             self._flush()
 
     def _flush(self) -> None:
@@ -221,6 +233,7 @@ class Recorder:
                 if session is None:
                     with self._lock:
                         self._put_off.setdefault(scope, []).extend(waiting)
+                    self._at_end(self.flush_denials)
                     return
                 session.execute(insert(self._table), [self._row(one) for one in waiting])
         except BaseException:

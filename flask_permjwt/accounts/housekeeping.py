@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.changes import ChangeLog
 from flask_permjwt.accounts.codes import Codes
 from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.tokens.clock import Clock
@@ -25,6 +26,7 @@ class Housekeeping:
         sessions: the session rows.
         codes: the one-time codes.
         recorder: the audit rows.
+        changes: the entries of the revocation feed.
         audit_lifetime: how long those are kept, in seconds.
         clock: returns the time in seconds since 1970-01-01 UTC.
     """
@@ -34,6 +36,7 @@ class Housekeeping:
         sessions: Sessions,
         codes: Codes,
         recorder: Recorder,
+        changes: ChangeLog,
         *,
         audit_lifetime: int,
         clock: Clock = time.time,
@@ -41,6 +44,7 @@ class Housekeeping:
         self._sessions: Final = sessions
         self._codes: Final = codes
         self._recorder: Final = recorder
+        self._changes: Final = changes
         self._audit_lifetime: Final = audit_lifetime
         self._clock: Final = clock
         self._lock: Final = Lock()
@@ -53,6 +57,7 @@ class Housekeeping:
             return (
                 self._sessions.prune(now=now, limit=limit)
                 + self._codes.prune(now=now, limit=limit)
+                + self._changes.prune(now=now, limit=limit)
                 + self._recorder.prune(now - self._audit_lifetime, limit=limit)
             )
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask_permjwt.accounts.sessions import RefreshGrant
 from flask_permjwt.accounts.store import Rights
+from flask_permjwt.errors import TokenTooLargeError
 from flask_permjwt.tokens.codec import TokenCodec, TokenType
 
 
@@ -48,10 +49,25 @@ class TokenIssuer:
         codec: signs them.
         access_lifetime: of an access token, in seconds.
         csrf_secret: makes the CSRF values of cookie tokens.
+        rights_in_token: whether access tokens name the permissions; ``"auto"`` unless they would be too long.
+        cookie_room: how long a token in a cookie may be, in characters.
+        header_room: how long one in a header may be.
     """
 
-    def __init__(self, codec: TokenCodec, *, access_lifetime: int, csrf_secret: bytes) -> None:
+    def __init__(
+        self,
+        codec: TokenCodec,
+        *,
+        access_lifetime: int,
+        csrf_secret: bytes,
+        rights_in_token: bool | str = True,
+        cookie_room: int = 3800,
+        header_room: int = 8000,
+    ) -> None:
         self._codec: Final = codec
+        self._rights_in_token: Final = rights_in_token
+        self._cookie_room: Final = cookie_room
+        self._header_room: Final = header_room
         self._access_lifetime: Final = access_lifetime
         self._csrf_secret: Final = csrf_secret
 
@@ -90,8 +106,6 @@ class TokenIssuer:
             "exp": expires_at,
             "jti": secrets.token_hex(16),
             "auth_time": grant.authenticated_at,
-            "pv": dict(rights.versions),
-            "roles": list(rights.roles),
             **_present(csrf=access_csrf),
         }
         refresh_token = None
@@ -106,7 +120,7 @@ class TokenIssuer:
             }
             refresh_token = self._codec.encode(TokenType.REFRESH, claims)
         return IssuedTokens(
-            access_token=self._codec.encode(TokenType.ACCESS, access, rights.permissions),
+            access_token=self._access_token(access, rights, self._cookie_room if bind_csrf else self._header_room),
             access_expires_at=expires_at,
             now=now,
             session_id=grant.session_id,
@@ -115,6 +129,22 @@ class TokenIssuer:
             access_csrf=access_csrf,
             refresh_csrf=refresh_csrf,
         )
+
+    def _access_token(self, claims: dict[str, Any], rights: Rights, room: int) -> str:
+        if self._rights_in_token:
+            try:
+                return self._telling_token(claims, rights, room)
+            except TokenTooLargeError:
+                if self._rights_in_token is True:
+                    raise
+        return self._codec.encode(TokenType.ACCESS, claims, None)
+
+    def _telling_token(self, claims: dict[str, Any], rights: Rights, room: int) -> str:
+        told = {**claims, "pv": dict(rights.versions), "roles": list(rights.roles)}
+        token = self._codec.encode(TokenType.ACCESS, told, rights.permissions)
+        if len(token) > room:
+            raise TokenTooLargeError
+        return token
 
     def _csrf(self, kind: str, session_id: str) -> str:
         """Derive the CSRF value of a session's tokens of one kind.

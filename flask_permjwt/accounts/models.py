@@ -27,7 +27,7 @@ from sqlalchemy.schema import conv
 from flask_permjwt.accounts.columns import new_id, text_column
 from flask_permjwt.accounts.moments import utc_now
 from flask_permjwt.accounts.names import check_email, check_role_name, check_username
-from flask_permjwt.accounts.records import AuditMixin, CodeMixin, RotationMixin, SessionMixin
+from flask_permjwt.accounts.records import AuditMixin, ChangeMixin, CodeMixin, RotationMixin, SessionMixin
 from flask_permjwt.errors import ConfigurationError
 
 MixinT = TypeVar("MixinT")
@@ -118,6 +118,7 @@ class Models:
         session: a session.
         rotation: an exchange of a refresh token.
         code: a one-time code.
+        change: an entry of the revocation feed.
         audit: what happened.
         user: the app's own class, or ours.
         role: a role.
@@ -130,6 +131,7 @@ class Models:
     session: type[SessionMixin]
     rotation: type[RotationMixin]
     code: type[CodeMixin]
+    change: type[ChangeMixin]
     audit: type[AuditMixin]
     user: Any = None
     role: Any = None
@@ -215,6 +217,7 @@ def _records(db: SQLAlchemy, bind_key: str | None) -> dict[str, Any]:
         ("Session", SessionMixin, "permjwt_sessions", (("subject", "address"), ("expires_at",))),
         ("Rotation", RotationMixin, "permjwt_rotations", (("session_id",), ("rotated_at",))),
         ("Code", CodeMixin, "permjwt_codes", (("subject",), ("expires_at",))),
+        ("Change", ChangeMixin, "permjwt_changes", (("expires_at",),)),
         ("Audit", AuditMixin, "permjwt_audit", (("subject", "at"), ("at",))),
     ):
         model = _declare(db, f"PermJWT{name}", mixin, table, bind_key)

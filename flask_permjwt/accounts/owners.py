@@ -128,6 +128,19 @@ class Owners:
         if owner.instance in self._session:
             self._session.expire(owner.instance)
 
+    def count(self, owner: Owner, name: str) -> int:
+        """Return a count on the owner's locked row, as it is in the database now.
+
+        Raises:
+            UnknownUserError, UnknownRoleError: it was deleted.
+        """
+        found = self._session.scalar(
+            select(getattr(owner.model, name)).where(key_column(owner.model) == owner.key)
+        )
+        if found is None:
+            raise self._unknown(owner)
+        return int(found)
+
     def link(self, owner: Owner, table: Table, row: dict[str, Any]) -> bool:
         """Insert a row that names a locked owner; tell whether it was missing."""
         return insert_if_absent(self._session, owner.model, table, row)

@@ -1,11 +1,11 @@
-"""Records: what the use-cases write down - sessions, rotations, one-time codes, and what happened.
+"""Records: what the use-cases write down - sessions, rotations, one-time codes, what changed and what happened.
 
 Their subjects are no foreign keys: users may live elsewhere. Times are naive UTC in whole seconds.
 """
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, Text
+from sqlalchemy import BigInteger, DateTime, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_permjwt.accounts.columns import new_id, serial_column, text_column
@@ -77,6 +77,26 @@ class CodeMixin:
     subject: Mapped[str] = mapped_column(text_column(255))
     detail: Mapped[str | None] = mapped_column(text_column(255))
     created_at: Mapped[datetime] = mapped_column(DateTime)
+    expires_at: Mapped[datetime] = mapped_column(DateTime)
+
+
+class ChangeMixin:
+    """Something that voids tokens or makes their permissions stale: an entry of the revocation feed.
+
+    Attributes:
+        id: counts up; not in the order of the commits.
+        kind: what it is about, such as ``"session"``.
+        target: which token, session, user or role.
+        version: the count since then, where users and roles count; else 0.
+        lasts: for how many seconds there may be tokens that it touches.
+        expires_at: when that is over.
+    """
+
+    id: Mapped[int] = mapped_column(serial_column(), primary_key=True)
+    kind: Mapped[str] = mapped_column(text_column(16))
+    target: Mapped[str] = mapped_column(text_column(255))
+    version: Mapped[int] = mapped_column(BigInteger, default=0)
+    lasts: Mapped[int] = mapped_column(Integer)
     expires_at: Mapped[datetime] = mapped_column(DateTime)
 
 

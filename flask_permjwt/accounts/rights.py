@@ -7,7 +7,8 @@ from sqlalchemy import select, union
 
 from flask_permjwt.accounts.models import Models
 from flask_permjwt.accounts.savepoints import AnySession
-from flask_permjwt.accounts.store import USER_VERSION, Rights
+from flask_permjwt.accounts.store import Rights
+from flask_permjwt.tokens.claims import USER_VERSION
 
 
 def read_rights(session: AnySession, models: Models, user_key: Any) -> Rights:

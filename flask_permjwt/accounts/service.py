@@ -239,12 +239,11 @@ class Accounts:
 
     def log_out_everywhere(self, subject: str, *, keep: str | None = None) -> int:
         """End all sessions of a user, and void all tokens unless one session is kept; return how many ended."""
-        count = self._sessions.end_all(subject, now=self._clock(), except_id=keep)
-        if keep is None:
-            user = self._store.get(subject)
-            void = getattr(self._store, "void_tokens", None)
-            if user is not None and void is not None:
-                void(user)
+        user = None if keep is not None else self._store.get(subject)
+        void = None if user is None else getattr(self._store, "void_tokens", None)
+        count = self._sessions.end_all(subject, now=self._clock(), except_id=keep, void=void is None)
+        if void is not None:
+            void(user)
         self._recorder.record(SessionsEnded(subject=subject, count=count, kept=keep))
         return count
 

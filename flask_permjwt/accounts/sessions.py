@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +12,7 @@ from sqlalchemy import Update, delete, insert, select, update
 
 from flask_permjwt.accounts.apart import apart
 from flask_permjwt.accounts.bites import delete_some
+from flask_permjwt.accounts.changes import ChangeLog
 from flask_permjwt.accounts.columns import clean, new_id
 from flask_permjwt.accounts.inserts import changed_rows
 from flask_permjwt.accounts.models import Models
@@ -24,6 +25,7 @@ _SESSION_ID: Final = re.compile(r"[0-9a-f]{32}")
 _MAX_USER_AGENT: Final = 255
 _MAX_ADDRESS: Final = 64
 _MAX_LISTED: Final = 1000
+_BITE: Final = 1000
 _ROTATION_KEPT: Final = 24 * 3600
 
 
@@ -84,17 +86,25 @@ class Sessions:
         db: the app's Flask-SQLAlchemy object.
         models: its models.
         session: where to work instead of ``db.session``.
+        changes: where it is written down that the tokens of a session are void; None for nowhere.
     """
 
-    def __init__(self, db: SQLAlchemy, models: Models, session: AnySession | None = None) -> None:
+    def __init__(
+        self,
+        db: SQLAlchemy,
+        models: Models,
+        session: AnySession | None = None,
+        changes: ChangeLog | None = None,
+    ) -> None:
         self._db: Final = db
+        self._changes: Final = changes
         self._models: Final = models
         self._model: Final = models.session
         self._session: Final[AnySession] = session or db.session
 
     def inside(self, session: AnySession) -> "Sessions":
         """Return the same sessions, reached through another SQLAlchemy session."""
-        return Sessions(self._db, self._models, session)
+        return Sessions(self._db, self._models, session, self._changes)
 
     def open(
         self,
@@ -220,15 +230,32 @@ class Sessions:
 
     def end(self, session_id: str, subject: str, *, now: float) -> bool:
         """End a session of this subject; tell whether it was living."""
-        return self._update(self._living(session_id, subject).values(ended_at=to_datetime(now))) == 1
+        if self._update(self._living(session_id, subject).values(ended_at=to_datetime(now))) != 1:
+            return False
+        if self._changes is not None:
+            self._changes.sessions(self._session, [session_id])
+        return True
 
-    def end_all(self, subject: str, *, now: float, except_id: str | None = None) -> int:
-        """End all sessions of a subject, but for one perhaps; return how many were living."""
-        model = self._model
-        living = update(model).where(model.subject == subject, model.ended_at.is_(None))
+    def end_all(self, subject: str, *, now: float, except_id: str | None = None, void: bool = True) -> int:
+        """End all sessions of a subject, but for one perhaps; return how many were living.
+
+        Args:
+            subject: the public id of the user.
+            now: seconds since 1970-01-01 UTC.
+            except_id: the session that lives on.
+            void: False when the subject's tokens are void anyhow, which is one entry instead of one a session.
+        """
+        model, session = self._model, self._session
+        living = [model.subject == subject, model.ended_at.is_(None)]
         if except_id is not None:
-            living = living.where(model.id != except_id)
-        return self._update(living.values(ended_at=to_datetime(now)))
+            living.append(model.id != except_id)
+        changes = self._changes if void else None
+        if changes is not None:
+            # Locked, so that those which are ended are those which are written down.
+            ids = session.scalars(select(model.id).where(*living).order_by(model.id).with_for_update()).all()
+            changes.sessions(session, ids)
+            return sum(self._end_these(ids[start : start + _BITE], now) for start in range(0, len(ids), _BITE))
+        return self._update(update(model).where(*living).values(ended_at=to_datetime(now)))
 
     @contextmanager
     def apart(self) -> Iterator[AnySession | None]:
@@ -255,6 +282,10 @@ class Sessions:
     def _living(self, session_id: str, subject: str) -> Update:
         model = self._model
         return update(model).where(model.id == session_id, model.subject == subject, model.ended_at.is_(None))
+
+    def _end_these(self, ids: Sequence[str], now: float) -> int:
+        model = self._model
+        return self._update(update(model).where(model.id.in_(ids)).values(ended_at=to_datetime(now)))
 
     def _change_living(self, session_id: str, subject: str, *, now: int, **values: object) -> RefreshGrant | None:
         model, moment = self._model, to_datetime(now)

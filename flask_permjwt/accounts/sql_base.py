@@ -10,6 +10,7 @@ from sqlalchemy import inspect as inspect_mapped
 from sqlalchemy.exc import IntegrityError
 
 from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.changes import ChangeLog
 from flask_permjwt.accounts.inserts import changed_rows
 from flask_permjwt.accounts.models import Models, UserMixin
 from flask_permjwt.accounts.owners import Owner, Owners
@@ -38,7 +39,8 @@ class SQLStoreBase(Generic[UserT]):
         models: what ``build_models`` gave for it.
         passwords: hashes new passwords.
         clock: returns the time in seconds since 1970-01-01 UTC.
-        recorder: writes changes down; None for nobody.
+        recorder: writes down what happens; None for nobody.
+        changes: where it is written down that tokens are void or their permissions stale; None for nowhere.
         session: where to work instead of ``db.session``.
     """
 
@@ -50,6 +52,7 @@ class SQLStoreBase(Generic[UserT]):
         *,
         clock: Clock,
         recorder: Recorder | None,
+        changes: ChangeLog | None,
         session: AnySession | None,
     ) -> None:
         self._db: Final = db
@@ -58,14 +61,26 @@ class SQLStoreBase(Generic[UserT]):
         self._passwords: Final = passwords
         self._clock: Final = clock
         self._recorder: Final = recorder
-        self._sessions: Final = Sessions(db, models, session)
+        self._changes: Final = changes
+        self._sessions: Final = Sessions(db, models, session, changes)
         self._owners: Final = Owners(self._session, models)
 
     def _void(self, user: Owner, **values: object) -> None:
         """Write values to a user's row and end everything that was ever issued to the user."""
         subject = user.instance.public_id
         self._owners.change(user, "token_version", **values)
-        self._sessions.end_all(subject, now=self._clock())
+        if self._changes is not None:
+            self._changes.user(self._session, subject, self._owners.count(user, "token_version"))
+        self._sessions.end_all(subject, now=self._clock(), void=False)
+
+    def _count_rights(self, owner: Owner) -> None:
+        """Count a change of what a user or a role may do, on its own row: one write, whoever holds a role."""
+        public_id = owner.instance.public_id
+        self._owners.change(owner, "policy_version")
+        if self._changes is not None:
+            version = self._owners.count(owner, "policy_version")
+            write = self._changes.rights if owner.model is self._models.user else self._changes.role
+            write(self._session, public_id, version)
 
     def _record(self, event: Event) -> None:
         if self._recorder is not None:

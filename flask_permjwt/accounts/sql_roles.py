@@ -58,7 +58,7 @@ class SQLRoles(SQLStoreBase[UserT]):
         owner = self._owners.role(role)
         self._owners.lock(owner)
         deleted = RoleDeleted(role=owner.instance.name)
-        self._owners.change(owner, "policy_version")
+        self._count_rights(owner)
         for table in (self._models.user_roles, self._models.role_permissions):
             self._delete_rows(owner, table, table.c.role_id == owner.key)
         self._session.delete(owner.instance)
@@ -100,7 +100,7 @@ class SQLRoles(SQLStoreBase[UserT]):
         if assigned or unassigned:
             subject = owner.instance.public_id
             self._record(RolesChanged(subject=subject, assigned=assigned, unassigned=unassigned))
-            self._owners.change(owner, "policy_version")
+            self._count_rights(owner)
 
     def _link_roles(self, user: Owner, roles: Iterable[Owner]) -> tuple[str, ...]:
         linked = []

@@ -10,6 +10,7 @@ from sqlalchemy import inspect as inspect_mapped
 from sqlalchemy import select, update
 
 from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.changes import ChangeLog
 from flask_permjwt.accounts.models import Models, RoleMixin
 from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.owners import Owner, key_column
@@ -44,7 +45,8 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
         models: what ``build_models`` gave for it.
         passwords: hashes new passwords.
         clock: returns the time in seconds since 1970-01-01 UTC.
-        recorder: writes changes down; None for nobody.
+        recorder: writes down what happens; None for nobody.
+        changes: where it is written down that tokens are void or their permissions stale; None for nowhere.
         session: where to work instead of ``db.session``.
     """
 
@@ -56,9 +58,10 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
         *,
         clock: Clock = time.time,
         recorder: Recorder | None = None,
+        changes: ChangeLog | None = None,
         session: AnySession | None = None,
     ) -> None:
-        super().__init__(db, models, passwords, clock=clock, recorder=recorder, session=session)
+        super().__init__(db, models, passwords, clock=clock, recorder=recorder, changes=changes, session=session)
 
     def inside(self, session: AnySession) -> "SQLUserStore[UserT]":
         """Return the same users, reached through another SQLAlchemy session."""
@@ -68,6 +71,7 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
             self._passwords,
             clock=self._clock,
             recorder=self._recorder,
+            changes=self._changes,
             session=session,
         )
 
@@ -253,11 +257,11 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
     def _change_permissions(
         self, owner: Owner, *, granted: frozenset[str] = frozenset(), revoked: frozenset[str] = frozenset()
     ) -> frozenset[str]:
-        """Count a change of rights on the owner's row, if there was one: one write, whoever holds a role."""
+        """Count a change of rights, if there was one."""
         changed = granted | revoked
         if changed:
             self._record(self._permissions_changed(owner, granted=granted, revoked=revoked))
-            self._owners.change(owner, "policy_version")
+            self._count_rights(owner)
         return changed
 
     def _permissions_changed(

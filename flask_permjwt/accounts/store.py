@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
-USER_VERSION: Final = "u"
-"""The key of the user's own count in ``Rights.versions``."""
-
 
 class Account(Protocol):
     """A user, as far as the use-cases look at one."""

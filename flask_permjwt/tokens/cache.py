@@ -23,20 +23,21 @@ class BoundedCache(Generic[ValueT]):
         size: values at most; 0 remembers nothing.
     """
 
-    __slots__ = ("_half", "_older", "_two", "_younger")
+    __slots__ = ("_half", "_older", "_two", "younger")
 
     def __init__(self, size: int) -> None:
         self._half: Final = size // 2 if size > 1 else size
         self._two: Final = size > 1
-        self._younger: dict[str, ValueT] = {}
+        self.younger: dict[str, ValueT] = {}
+        """What was asked for lately: whoever finds it here needs no call."""
         self._older: dict[str, ValueT] = {}
 
     def __len__(self) -> int:
-        return len(self._younger) + len(self._older)
+        return len(self.younger) + len(self._older)
 
     def get(self, text: str) -> ValueT | None:
         """Return what is remembered under a text."""
-        found = self._younger.get(text)
+        found = self.younger.get(text)
         if found is None:
             found = self._older.pop(text, None)
             if found is not None:
@@ -45,20 +46,20 @@ class BoundedCache(Generic[ValueT]):
 
     def put(self, text: str, value: ValueT) -> None:
         """Remember a value."""
-        younger = self._younger
+        younger = self.younger
         if len(younger) >= self._half:
             if not self._half:
                 return
             younger = {}
-            self._older = self._younger if self._two else {}
-            self._younger = younger
+            self._older = self.younger if self._two else {}
+            self.younger = younger
         younger[text] = value
 
     def forget(self, text: str) -> None:
         """Forget one, because its time is over."""
-        self._younger.pop(text, None)
+        self.younger.pop(text, None)
         self._older.pop(text, None)
 
     def clear(self) -> None:
         """Forget all, because a key is gone."""
-        self._younger, self._older = {}, {}
+        self.younger, self._older = {}, {}

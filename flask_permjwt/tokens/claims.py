@@ -12,8 +12,14 @@ from flask_permjwt.errors import ConfigurationError, InvalidTokenError
 from flask_permjwt.policy.frozen import MAX_DEPTH, freeze
 
 RESERVED: Final = frozenset(
-    {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "ver", "pv", "roles", "csrf", "auth_time"}
+    {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "ver", "pv", "rights", "roles", "csrf", "auth_time"}
 )
+USER_VERSION: Final = "u"
+"""The key of the user's own count in the claim ``pv``; the other keys are the public ids of roles."""
+
+RIGHTS_IN_STORE: Final = "store"
+"""The claim ``rights`` of a token that names no permissions: they are read from the user store."""
+
 _LAST_SECOND: Final = 253402300799  # 9999-12-31T23:59:59Z, the end of the calendar of RFC 3339
 _MAX_TEXT: Final = 255
 _MAX_PATH: Final = 8
@@ -112,6 +118,17 @@ def names(claims: Mapping[str, Any], name: str) -> frozenset[str]:
     """Return the strings in a claim that is a list; of any other shape it names nothing."""
     value = claims.get(name)
     return frozenset(one for one in value if isinstance(one, str)) if isinstance(value, list) else frozenset()
+
+
+def counts(claims: Mapping[str, Any], name: str) -> dict[str, int]:
+    """Return the whole numbers in a claim that is an object; whatever else is in it counts as zero."""
+    value = claims.get(name)
+    if not isinstance(value, Mapping):
+        return {}
+    return {
+        key: one if isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= _MAX_COUNT else 0
+        for key, one in value.items()
+    }
 
 
 def check_permissions_claim(path: str) -> tuple[str, ...]:

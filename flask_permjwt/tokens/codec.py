@@ -57,6 +57,9 @@ class VerifiedToken:
         not_before: ``nbf``, likewise, if it has one.
         expires_at: ``exp``, likewise.
         csrf: the CSRF value that is bound to it, if it was issued for a cookie.
+        rights_versions: ``pv``, what was counted when its permissions were read: the user's own changes at
+            ``"u"``, those of each role at its public id.
+        rights_in_store: it names no permissions: they are read from the user store.
         claims: everything it says, read-only all the way down.
         principal: who it speaks for; a refresh token's principal has no permissions.
     """
@@ -70,6 +73,8 @@ class VerifiedToken:
     not_before: float | None
     expires_at: float
     csrf: str | None = field(repr=False)
+    rights_versions: Mapping[str, int] = field(repr=False)
+    rights_in_store: bool
     claims: Mapping[str, Any] = field(repr=False)
     principal: Principal
 
@@ -82,6 +87,8 @@ class TokenCodec:
         issuer: ``iss``, written and then required; None for none.
         audience: ``aud``, written and then one of them required; empty for none.
         leeway: seconds by which clocks may differ.
+        access_lifetime: of access tokens, in seconds; one that was issued for longer ends then all the same, as
+            what was revoked is remembered for no longer. None for any.
         permissions_claim: where the permissions stand; dots lead into nested objects.
 
     Raises:
@@ -95,12 +102,14 @@ class TokenCodec:
         issuer: str | None = None,
         audience: tuple[str, ...] = (),
         leeway: float = 0,
+        access_lifetime: int | None = None,
         permissions_claim: str = "permissions",
     ) -> None:
         self._keys: Final = keys
         self._issuer: Final = issuer
         self._audience: Final = audience
         self._leeway: Final = leeway
+        self._access_lifetime: Final = access_lifetime
         self._permissions_path: Final = reading.check_permissions_claim(permissions_claim)
         self._jws: Final = PyJWS(algorithms=list(_HASHES))
         # Headers that we wrote ourselves are known by their text and need no parsing.
@@ -108,13 +117,16 @@ class TokenCodec:
             self._header_segment(keys.signing, token_type): (keys.signing, token_type) for token_type in TokenType
         }
 
-    def encode(self, token_type: TokenType, claims: Mapping[str, object], permissions: Iterable[str] = ()) -> str:
+    def encode(
+        self, token_type: TokenType, claims: Mapping[str, object], permissions: Iterable[str] | None = ()
+    ) -> str:
         """Sign a token.
 
         Args:
             token_type: what it is for.
             claims: everything but issuer, audience and permissions.
-            permissions: grants, written sorted at the permissions claim of access tokens.
+            permissions: grants, written sorted at the permissions claim of access tokens; None when they are to
+                be read from the user store.
 
         Raises:
             TokenTooLargeError: it would be longer than ``verify`` takes.
@@ -130,7 +142,10 @@ class TokenCodec:
         if self._audience:
             payload["aud"] = self._audience[0] if len(self._audience) == 1 else list(self._audience)
         if token_type is TokenType.ACCESS:
-            payload = reading.write_path(payload, self._permissions_path, sorted(permissions))
+            if permissions is None:
+                payload["rights"] = reading.RIGHTS_IN_STORE
+            else:
+                payload = reading.write_path(payload, self._permissions_path, sorted(permissions))
         text = json.dumps(payload, separators=(",", ":"), allow_nan=False)
         token = self._sign(self._keys.signing, token_type, text.encode())
         if len(token) > MAX_LENGTH:
@@ -258,6 +273,8 @@ class TokenCodec:
             raise InvalidTokenError("The token was never valid.")
         csrf = claims.get("csrf")
         access = token_type is TokenType.ACCESS
+        if access and self._access_lifetime is not None:
+            expires_at = min(expires_at, issued_at + self._access_lifetime)
         grants = Grants(valid_grants(reading.read_path(claims, self._permissions_path))) if access else Grants()
         principal = Principal(
             subject=subject,
@@ -279,6 +296,8 @@ class TokenCodec:
             not_before=not_before,
             expires_at=expires_at,
             csrf=csrf if isinstance(csrf, str) else None,
+            rights_versions=reading.counts(claims, "pv"),
+            rights_in_store=access and claims.get("rights") == reading.RIGHTS_IN_STORE,
             claims=principal.claims,
             principal=principal,
         )

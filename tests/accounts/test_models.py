@@ -125,7 +125,9 @@ def test_another_user_class_on_the_same_db_is_refused():
 def test_where_users_live_elsewhere_there_are_records_only():
     db = SQLAlchemy()
     models = build_models(db, users=False)
-    assert set(db.metadata.tables) == {"permjwt_sessions", "permjwt_rotations", "permjwt_codes", "permjwt_audit"}
+    assert set(db.metadata.tables) == {
+        f"permjwt_{name}" for name in ("sessions", "rotations", "codes", "changes", "audit")
+    }
     assert models.user is None
     assert build_models(db, users=False) is models
 

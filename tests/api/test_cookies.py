@@ -185,7 +185,9 @@ def test_an_idle_client_logs_out_with_its_refresh_cookie_alone(browser, clock):
     assert call(browser, "POST", "/auth/logout", csrf="csrf_refresh_token").status_code == 204
 
 
-def test_a_token_that_does_not_fit_into_a_cookie_is_a_clear_error_and_no_dropped_cookie(api, client, log_in):
+def test_a_token_that_does_not_fit_into_a_cookie_is_a_clear_error_and_no_dropped_cookie(make_api, log_in):
+    api = make_api(permissions_in_token=True)
+    client = api.test_client()
     users = api.extensions["test_permjwt"].users
     with api.app_context():
         users.grant(users.find("alice"), *[f"projects:number-{number}:read" for number in range(200)])

@@ -1,0 +1,1 @@
+"""Feeds: how every process learns what was revoked or changed."""

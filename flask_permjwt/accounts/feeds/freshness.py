@@ -1,0 +1,161 @@
+"""Freshness: what one process knows of revocations, and how it keeps up with the others."""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Lock
+from typing import Final
+from weakref import WeakSet
+
+from flask_permjwt.accounts.feeds.host import HostEpoch
+from flask_permjwt.accounts.feeds.protocol import Feed, FeedError
+from flask_permjwt.errors import OutdatedError
+from flask_permjwt.tokens.clock import Clock
+from flask_permjwt.tokens.revocation import Change, RevocationState
+
+_NEVER: Final = float("-inf")
+_SLACK: Final = 0.05
+"""Seconds beyond the interval after which requests wait for the one that is asking."""
+
+_PATIENCE: Final = 0.25
+"""Seconds after which they go on without it, as long as what is known is not too old."""
+
+_RETRY: Final = 0.5
+"""Seconds between attempts at least, while nobody answers."""
+
+_STEP: Final = 1
+"""Seconds that a clock must have gone back to be called set."""
+
+_log = logging.getLogger("flask_permjwt.revocation")
+
+
+class Freshness:
+    """Keeps the state of one process up to date, on the requests' own path.
+
+    Args:
+        feed: where changes come from.
+        host: the counter that the processes of this machine share.
+        interval: how old, in seconds, what is known may be before the feed is asked again; 0 always asks.
+        max_staleness: how old it may be, in seconds, before requests are refused because nobody can be asked.
+        lasts: for how many seconds after a change there may be tokens that it touches.
+        clock: returns the time in seconds since 1970-01-01 UTC.
+        monotonic: returns seconds, by a clock that only goes forward.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        host: HostEpoch,
+        *,
+        interval: float,
+        max_staleness: float,
+        lasts: float,
+        clock: Clock = time.time,
+        monotonic: Clock = time.monotonic,
+    ) -> None:
+        self.state: Final = RevocationState(lasts=lasts)
+        self.lasts: Final = lasts
+        self.next_at = _NEVER
+        """When ``catch_up`` must be called next, by the monotonic clock: read on every request."""
+        self.host: Final = host
+        self.seen_at_host = host.counter[0]
+        """What the host's counter showed before the feed was last asked."""
+        self._feed: Final = feed
+        self._interval: Final = interval
+        self._max_staleness: Final = max_staleness
+        self._clock: Final = clock
+        self._monotonic: Final = monotonic
+        self._lock = Lock()
+        self._contact_at = _NEVER
+        self._asked_at = _NEVER
+        self._latest = 0.0
+        self._failing = False
+        _living.add(self)
+
+    def committed(self, changes: Sequence[Change]) -> None:
+        """Take notice of changes that this process made and committed, and tell the others."""
+        self.state.apply(changes, now=self._clock(), monotonic=self._monotonic())
+        risen = self.host.rise()
+        if risen == self.seen_at_host + 1:
+            self.seen_at_host = risen  # it was us alone
+        self._feed.publish(changes)
+
+    def catch_up(self) -> None:
+        """Ask the feed if it is time to; one thread does while others go on, unless they need its answer.
+
+        Raises:
+            OutdatedError: 503, what is known is too old, and nobody can be asked.
+        """
+        if self._lock.acquire(blocking=False) or self._waited():
+            try:
+                if self._is_due():
+                    self._ask()
+            finally:
+                self._lock.release()
+        if self._monotonic() - self._contact_at > self._max_staleness:
+            raise OutdatedError(retry_after=max(1, self._interval))
+
+    def renew_lock(self) -> None:
+        """Forget who holds the lock: after a fork, that thread is not here."""
+        self._lock = Lock()
+
+    def _waited(self) -> bool:
+        """Wait for the thread that is asking, where its answer is needed; tell whether the lock was got."""
+        now = self._monotonic()
+        age = now - self._contact_at
+        if self._interval > 0 and age <= self._interval + _SLACK and self.host.counter[0] == self.seen_at_host:
+            return False
+        if age > self._max_staleness:
+            patience = 0 if self._failing else self._max_staleness
+        else:
+            patience = self._asked_at + _PATIENCE - now
+        return self._lock.acquire(timeout=max(0, patience))
+
+    def _is_due(self) -> bool:
+        since = self._monotonic() - self._asked_at
+        if self._failing:
+            return since >= max(self._interval, _RETRY)
+        return since >= self._interval or self.host.counter[0] != self.seen_at_host
+
+    def _ask(self) -> None:
+        self.host.look()
+        began, now, seen_at_host = self._monotonic(), self._clock(), self.host.counter[0]
+        self._asked_at = began
+        if now < self._latest - _STEP:
+            # What was forgotten because its time was over may matter again.
+            self._feed.start_over()
+        self._latest = now
+        try:
+            for changes in self._feed.read():
+                self.state.apply(changes, now=now, monotonic=self._monotonic())
+        except FeedError as error:
+            self._note_failure(error)
+            self._asked_at = self._monotonic()
+            retry_at = self._asked_at + max(self._interval, _RETRY)
+            self.next_at = min(retry_at, self._contact_at + self._max_staleness)
+            return
+        if self._failing:
+            _log.warning("revocations can be read again")
+            self._failing = False
+        self._contact_at, self.seen_at_host = began, seen_at_host
+        self.state.forget(now=now, monotonic=began)
+        self.next_at = began + self._interval
+
+    def _note_failure(self, error: FeedError) -> None:
+        if not self._failing:
+            _log.warning("%s: going on with what is known for %g seconds", error, self._max_staleness)
+            self._failing = True
+
+
+_living: Final[WeakSet[Freshness]] = WeakSet()
+
+
+def _renew_locks() -> None:
+    for one in list(_living):
+        one.renew_lock()
+
+
+with suppress(AttributeError):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_renew_locks)
