@@ -159,6 +159,11 @@ class AllOf(_Group):
 
     __slots__ = ()
 
+    @property
+    def exact(self) -> frozenset[str] | None:
+        """The permissions that are needed, where that is all: grants that hold them all are enough."""
+        return None if self._others else self._exact
+
     def met_by(self, grants: Grants, values: Values = NO_VALUES) -> bool:
         """Tell whether every part is met."""
         if not (self._exact <= grants.exact or all(_covered(text, grants) for text in self._exact)):

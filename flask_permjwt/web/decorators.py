@@ -33,10 +33,12 @@ from flask_permjwt.web.marks import (
     marks_of,
     remember_wrapper,
 )
-from flask_permjwt.web.state import request_state
+from flask_permjwt.web.state import REQUEST_KEY, RequestState, request_state
 from flask_permjwt.web.table import is_under_construction
 
 T = TypeVar("T")
+
+_current_request: Final = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
 
 class GuardDecorator:
@@ -155,9 +157,8 @@ def _wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
 
 def _is_decided(wrapper: AnyCallable) -> bool:
     """Tell whether the hook has decided for this very call; its decision is used up by the first."""
-    state = request_state()
-    entry = state.entry
-    if entry is None or wrapper not in entry.wrappers or wrapper in state.used:
+    state: RequestState | None = _current_request().__dict__.get(REQUEST_KEY)
+    if state is None or state.entry is None or wrapper not in state.entry.wrappers or wrapper in state.used:
         return False
     state.used = (*state.used, wrapper)
     return True

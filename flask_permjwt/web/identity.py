@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from flask import current_app, request
+from flask import Request, current_app, request
 from werkzeug.local import LocalProxy
 
 from flask_permjwt.errors import (
@@ -10,6 +10,7 @@ from flask_permjwt.errors import (
     InsufficientScopeError,
     InvalidTokenError,
     MissingTokenError,
+    RetryLaterError,
     StaleAuthenticationError,
 )
 from flask_permjwt.policy.decision import GRANTED, Decision, Denied, Reason, Rule, decide
@@ -33,22 +34,29 @@ def resolve(state: RequestState) -> Principal:
     Whatever is wrong with the credentials, the principal is anonymous and ``state.refusal`` says why.
     """
     principal = state.principal
-    if principal is None:
-        tokens = state.app.tokens
-        if tokens.vary:
-            state.vary = (*state.vary, *tokens.vary)
-        try:
-            token, state.source = tokens.of(_current_request())
-        except AuthError as error:
-            state.refusal = error
-            principal = ANONYMOUS
-        else:
-            principal = token.principal
-        if state.source is not Source.HEADER and state.app.settings.cookies:
+    return resolve_now(state, _current_request()) if principal is None else principal
+
+
+def resolve_now(state: RequestState, incoming: Request) -> Principal:
+    """Find out who a request acts for that was not asked about before."""
+    app = state.app
+    tokens = app.tokens
+    try:
+        principal, token, source = tokens.of(incoming)
+    except AuthError as error:
+        state.refusal = error
+        principal = ANONYMOUS
+        if app.settings.cookies:
             state.vary_on("Cookie")
-            if state.source is Source.COOKIE and state.app.settings.cookie_sliding:
-                state.renews = 2 * state.app.clock() > token.issued_at + token.expires_at
-        state.principal = principal
+    else:
+        state.source = source
+        if source is not Source.HEADER:
+            state.vary_on("Cookie")
+            if app.settings.cookie_sliding:
+                state.renews = 2 * app.clock() > token.issued_at + token.expires_at
+    for header in tokens.vary:
+        state.vary_on(header)
+    state.principal = principal
     return principal
 
 
@@ -74,9 +82,15 @@ def refuse(state: RequestState, decision: Decision) -> None:
         HTTPException: as ``enforce``.
     """
     if isinstance(decision, Denied):
-        refusal = _refusal(state, decision)
+        raise http_error(refused(state, decision)) from None
+
+
+def refused(state: RequestState, decision: Denied) -> AuthError:
+    """Return why the request ends, after that was written down."""
+    refusal = _refusal(state, decision)
+    if not isinstance(refusal, RetryLaterError):  # which denies nothing
         _record_denial(state, refusal)
-        raise http_error(refusal) from None
+    return refusal
 
 
 def _refusal(state: RequestState, decision: Denied) -> AuthError:

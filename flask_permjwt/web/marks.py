@@ -110,12 +110,8 @@ _LONGEST_CHAIN: Final = 100
 
 _lock: Final = RLock()
 _wrappers: Final[WeakSet[AnyCallable]] = WeakSet()
-_changes = 0
-
-
-def changes() -> int:
-    """Return a count that rises with every declaration in this process."""
-    return _changes
+DECLARED: Final = [0]
+"""A count, at index 0, that rises with every declaration in this process: read on every request."""
 
 
 def remember_wrapper(wrapper: AnyCallable) -> None:
@@ -176,7 +172,6 @@ def add_marks(
     Raises:
         ConfigurationError: the object cannot carry a mark.
     """
-    global _changes  # noqa: PLW0603  # a count for the whole process, as the marks are
     owner: Any = None
     if isinstance(function, types.MethodType):
         # The function is shared by every object of the class: the mark is on this object's method only.
@@ -207,7 +202,7 @@ def add_marks(
             ) from None
         # A wrapper is new and in no table yet.
         if enforces is None and hidden is None and note is None:
-            _changes += 1
+            DECLARED[0] += 1
 
 
 def _reference(owner: object) -> Callable[[], object]:

@@ -1,97 +1,180 @@
-"""The access token of a request: found, and verified unless it was seen before.
+"""The access token of a request: found, verified unless it was seen before, and judged.
 
-Remembered is a signature and what the token says. Time is judged on every request, and so is the CSRF value.
+Remembered are a signature and what the token says. Time and the CSRF value are judged on every request; what was
+revoked or changed, whenever anything was since the last time.
 """
 
 import hmac
+import time
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flask import Request
 
-from flask_permjwt.errors import CsrfError, ExpiredTokenError, MissingTokenError
+from flask_permjwt.accounts.current_rights import CurrentRights
+from flask_permjwt.accounts.feeds.freshness import Freshness
+from flask_permjwt.errors import CsrfError, ExpiredTokenError, InvalidTokenError, MissingTokenError
+from flask_permjwt.policy.principal import Principal
 from flask_permjwt.settings import Settings
 from flask_permjwt.tokens.cache import BoundedCache
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
+from flask_permjwt.tokens.revocation import Standing
 from flask_permjwt.web.transports import Source, Transport
+
+_NEVER: Final = -1
+
+
+@dataclass(slots=True, eq=False)
+class SeenToken:
+    """A token that verified.
+
+    Attributes:
+        token: what it says.
+        starts: when its time comes, with the leeway, in seconds since 1970-01-01 UTC.
+        ends: when its time is over, likewise.
+        judged: at which epoch of the revocation state it was judged last, and who it speaks for since. Both in
+            one value, as another thread may be judging it too.
+    """
+
+    token: VerifiedToken
+    starts: float
+    ends: float
+    judged: tuple[int, Principal]
 
 
 class AccessTokens:
-    """Finds and verifies access tokens for one app.
+    """Finds, verifies and judges access tokens for one app.
 
     Args:
         settings: say where tokens are looked for, and how many are remembered.
         transport: finds their text.
         codec: verifies and judges them.
+        freshness: knows what was revoked or changed.
+        rights: reads permissions that a token does not tell, or no longer.
         clock: returns the time in seconds since 1970-01-01 UTC.
+        monotonic: returns seconds, by a clock that only goes forward.
     """
 
-    def __init__(self, settings: Settings, transport: Transport, codec: TokenCodec, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport,
+        codec: TokenCodec,
+        freshness: Freshness,
+        rights: CurrentRights,
+        *,
+        clock: Clock = time.time,
+        monotonic: Clock = time.monotonic,
+    ) -> None:
         size = settings.token_cache_size
         self._cookies: Final = settings.cookies
+        self._leeway: Final = settings.leeway
+        self._header_key: Final = transport.header_key
         self._transport: Final = transport
         self._codec: Final = codec
+        self._freshness: Final = freshness
+        self._state: Final = freshness.state
+        self._rights: Final = rights
         self._clock: Final = clock
+        self._monotonic: Final = monotonic
         # A header that was seen before need not be parsed again: its very text is the key.
-        self._by_header: Final[BoundedCache[VerifiedToken]] = BoundedCache(size)
+        self._by_header: Final[BoundedCache[SeenToken]] = BoundedCache(size)
         # The Cookie header may change with every request while the token in it stays: two steps.
         self._cookie_texts: Final[BoundedCache[str]] = BoundedCache(size)
-        self._by_cookie: Final[BoundedCache[VerifiedToken]] = BoundedCache(size)
+        self._by_cookie: Final[BoundedCache[SeenToken]] = BoundedCache(size)
         self.vary: Final = _vary(settings)
         """What responses depend on besides Cookie (RFC 9110 section 12.5.5)."""
 
-    def of(self, request: Request) -> tuple[VerifiedToken, Source]:
-        """Return the request's access token, and where it was found.
+    def of(self, request: Request) -> tuple[Principal, VerifiedToken, Source]:
+        """Return who the request acts for, by which token, and where that was found.
 
         Raises:
             MissingTokenError: there is none.
-            InvalidTokenError: it is not acceptable.
+            InvalidTokenError: it is not acceptable, or it was revoked.
             CsrfError: it came as a cookie without its CSRF value.
             InvalidRequestError: the header is malformed, which never falls through to the cookie.
+            OutdatedError: 503, whether it was revoked cannot be told now.
         """
-        header = self._transport.header_text(request)
+        header = request.environ.get(self._header_key)
         if header:
-            token = self._by_header.get(header)
-            if token is not None:
-                try:
-                    self._codec.judge(token, self._clock())
-                except ExpiredTokenError:
-                    self._by_header.forget(header)
-                    raise
-                return token, Source.HEADER
+            seen = self._by_header.younger.get(header) or self._by_header.get(header)
+            if seen is not None:
+                # What _judge does, for the case that nothing has changed, without a call: every request pays it.
+                freshness, (epoch, principal) = self._freshness, seen.judged
+                if (
+                    seen.starts <= self._clock() < seen.ends
+                    and self._monotonic() < freshness.next_at
+                    and freshness.host.counter[0] == freshness.seen_at_host
+                    and epoch == self._state.epoch
+                ):
+                    return principal, seen.token, Source.HEADER
+                return self._judge(seen, self._by_header, header), seen.token, Source.HEADER
             credential = self._transport.from_header(request)
             if credential is not None:
-                token = self._verify(credential.token)
-                self._by_header.put(header, token)
-                return token, Source.HEADER
+                seen = self._verify(credential.token)
+                principal = self._judge(seen, self._by_header, header)
+                self._by_header.put(header, seen)
+                return principal, seen.token, Source.HEADER
         if not self._cookies:
             raise MissingTokenError
-        return self._in_cookie(request), Source.COOKIE
+        return self._in_cookie(request)
 
-    def _in_cookie(self, request: Request) -> VerifiedToken:
+    def _in_cookie(self, request: Request) -> tuple[Principal, VerifiedToken, Source]:
         line = request.environ.get("HTTP_COOKIE")
         if not line:
             raise MissingTokenError
         text = self._cookie_texts.get(line)
-        token = None if text is None else self._by_cookie.get(text)
-        if text is None or token is None:
+        seen = None if text is None else self._by_cookie.get(text)
+        if text is None or seen is None:
             credential = self._transport.from_access_cookie(request)
             if credential is None:
                 raise MissingTokenError
             text = credential.token
-            token = self._by_cookie.get(text) or self._verify(text)
-            self._by_cookie.put(text, token)
+            seen = self._by_cookie.get(text) or self._verify(text)
+            principal = self._judge(seen, self._by_cookie, text)
+            self._by_cookie.put(text, seen)
             self._cookie_texts.put(line, text)
-        try:
-            self._codec.judge(token, self._clock())
-        except ExpiredTokenError:
-            self._by_cookie.forget(text)
-            raise
-        check_csrf(self._transport, request, token)
-        return token
+        else:
+            principal = self._judge(seen, self._by_cookie, text)
+        check_csrf(self._transport, request, seen.token)
+        return principal, seen.token, Source.COOKIE
 
-    def _verify(self, text: str) -> VerifiedToken:
-        return self._codec.decode(text, TokenType.ACCESS, now=self._clock())
+    def _verify(self, text: str) -> SeenToken:
+        token = self._codec.verify(text, TokenType.ACCESS)
+        starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
+        return SeenToken(token, starts, token.expires_at + self._leeway, (_NEVER, token.principal))
+
+    def _judge(self, seen: SeenToken, remembered: BoundedCache[SeenToken], text: str) -> Principal:
+        """Return who a verified token speaks for now."""
+        try:
+            self._codec.judge(seen.token, self._clock())
+        except ExpiredTokenError:
+            remembered.forget(text)
+            raise
+        freshness = self._freshness
+        if self._monotonic() >= freshness.next_at or freshness.host.counter[0] != freshness.seen_at_host:
+            freshness.catch_up()
+        epoch, principal = seen.judged
+        if epoch != self._state.epoch:
+            principal = self._judge_anew(seen)
+        return principal
+
+    def _judge_anew(self, seen: SeenToken) -> Principal:
+        token = seen.token
+        # Before anything is looked up: what is learnt meanwhile has a later one.
+        epoch = self._state.epoch
+        standing = self._state.judge(token)
+        if standing is Standing.VOID:
+            raise InvalidTokenError("The token was revoked.")
+        principal = token.principal
+        if standing is Standing.STALE:
+            held = self._rights.of(token)
+            principal = replace(principal, grants=held.grants, roles=held.roles)
+            if not held.is_settled:
+                return principal
+        seen.judged = epoch, principal
+        return principal
 
 
 def check_csrf(transport: Transport, request: Request, token: VerifiedToken) -> None:

@@ -107,7 +107,7 @@ class _AuthHTTPException(HTTPException):
         scope: Any = None,  # noqa: ARG002  # as above
     ) -> str:
         """Return the JSON body."""
-        return json.dumps(_body(self.auth_error), separators=(",", ":")) + "\n"
+        return body_text(self.auth_error)
 
     def get_headers(
         self,
@@ -115,7 +115,17 @@ class _AuthHTTPException(HTTPException):
         scope: Any = None,  # noqa: ARG002  # as above
     ) -> list[tuple[str, str]]:
         """Return the content type, the challenge and when to try again."""
-        return [("Content-Type", "application/json"), *_headers(self.auth_error)]
+        return headers_of(self.auth_error)
+
+
+def body_text(error: AuthError) -> str:
+    """Return the JSON body that tells an error."""
+    return json.dumps(_body(error), separators=(",", ":")) + "\n"
+
+
+def headers_of(error: AuthError) -> list[tuple[str, str]]:
+    """Return the headers that go with it."""
+    return [("Content-Type", "application/json"), *_headers(error)]
 
 
 def _headers(error: AuthError) -> list[tuple[str, str]]:

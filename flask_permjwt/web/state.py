@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask, current_app, request
 
 from flask_permjwt.accounts.audit import Recorder
+from flask_permjwt.accounts.feeds.freshness import Freshness
 from flask_permjwt.accounts.housekeeping import Housekeeping
 from flask_permjwt.accounts.self_service import SelfService
 from flask_permjwt.accounts.service import Accounts
@@ -20,6 +21,8 @@ from flask_permjwt.web.presented import AccessTokens
 from flask_permjwt.web.transports import Source, Transport
 
 if TYPE_CHECKING:
+    from flask_permjwt.web.finish import Finisher
+    from flask_permjwt.web.refusals import Refusals
     from flask_permjwt.web.table import Entry, PolicyTable
 
 EXTENSION: Final = "permjwt"
@@ -37,10 +40,13 @@ class AppState:
     accounts: Accounts
     self_service: SelfService | None
     recorder: Recorder
+    freshness: Freshness
     housekeeping: Housekeeping
     transport: Transport
     tokens: AccessTokens
     table: "PolicyTable"
+    finisher: "Finisher"
+    refusals: "Refusals"
 
 
 class RequestState:
@@ -85,6 +91,7 @@ class RequestState:
         """Note that the response depends on a header of the request."""
         if header not in self.vary:
             self.vary = (*self.vary, header)
+            self.app.finisher.needed()
 
 
 def app_state(app: Flask | None = None) -> AppState:

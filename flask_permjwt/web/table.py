@@ -17,11 +17,11 @@ from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.policy.decision import Rule
 from flask_permjwt.policy.requirements import AllOf, Requirement
 from flask_permjwt.web.marks import (
+    DECLARED,
     AnyCallable,
     Guard,
     Public,
     chain,
-    changes,
     describe,
     guards_in_chain,
     known_wrappers,
@@ -50,6 +50,7 @@ class Entry:
         guards: the declarations behind ``need``.
         max_age: how many seconds ago the user may have proved who they are; None for any.
         fills: some guard, the view's own or one that it holds, is filled with the view's arguments.
+        exact: permissions, holding which is enough, where that can be said: the look-up of most requests.
     """
 
     view: AnyCallable
@@ -60,6 +61,7 @@ class Entry:
     guards: tuple[Guard, ...] = ()
     max_age: int | None = None
     fills: bool = False
+    exact: frozenset[str] | None = None
 
     @property
     def declared(self) -> bool:
@@ -96,7 +98,7 @@ class PolicyTable:
         Raises:
             ConfigurationError: the declarations contradict each other, or a guard guards nothing.
         """
-        if self._compiled_at == changes():
+        if self._compiled_at == DECLARED[0]:
             found = self._entries.get((endpoint, method))
             if found is not None and found.view is self._app.view_functions.get(endpoint):
                 return found
@@ -104,7 +106,7 @@ class PolicyTable:
 
     def _compile_late(self, endpoint: str, method: str) -> Entry:
         with self._lock:
-            now = changes()
+            now = DECLARED[0]
             if self._compiled_at != now:
                 self._fault = None
                 try:
@@ -164,6 +166,7 @@ class PolicyTable:
         if need is None and public is None and self._default_deny:
             need = Rule.CLOSED
         ages = [guard.max_age for guard in applying if guard.max_age is not None]
+        fills = any(guard.fields for guard in applying)
         return Entry(
             view=view,
             need=need,
@@ -172,7 +175,8 @@ class PolicyTable:
             holds=holds,
             guards=applying,
             max_age=min(ages, default=None),
-            fills=any(guard.fields for guard in applying),
+            fills=fills,
+            exact=None if fills or ages else _exact(need),
         )
 
     def _guards_of_blueprints(self, endpoint: str, *, restx: bool) -> Iterator[Guard]:
@@ -324,3 +328,10 @@ def _combine(guards: tuple[Guard, ...]) -> Need:
             for part in (requirement.parts if isinstance(requirement, AllOf) else (requirement,))
         )
     return Rule.LOGIN if guards else None
+
+
+def _exact(need: Need) -> frozenset[str] | None:
+    """Return the permissions, holding which is enough for a need; None where it takes more to tell."""
+    if need is Rule.LOGIN:
+        return frozenset()
+    return need.exact if isinstance(need, AllOf) else None

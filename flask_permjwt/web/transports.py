@@ -24,6 +24,10 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _COOKIE_LIMIT: Final = 4096
 
 
+_ATTRIBUTES: Final = "=; Domain=; Path=; Max-Age=3153600000; HttpOnly; Secure; SameSite=Strict; Partitioned"
+_LONG_PATH: Final = 128
+
+
 class Source(Enum):
     """Where a credential was found."""
 
@@ -51,13 +55,10 @@ class Transport:
     def __init__(self, settings: Settings) -> None:
         self._settings: Final = settings
         self._header: Final = _environ_key(settings.header_name)
-        self._takes_headers: Final = settings.headers
+        self.header_key: Final = self._header if settings.headers else ""
+        """Where the header stands in the WSGI environment; empty where headers are not in use."""
         self._scheme: Final = settings.header_type.casefold()
         self._csrf_header: Final = _environ_key(settings.csrf_header_name)
-
-    def header_text(self, request: Request) -> str | None:
-        """Return the header as it came, if headers are in use and there is one."""
-        return request.environ.get(self._header) if self._takes_headers else None
 
     def from_header(self, request: Request) -> Credential | None:
         """Return the token in the header; None when there is no credential of ours.
@@ -171,6 +172,12 @@ class Transport:
         if len(cookie) > _COOKIE_LIMIT:
             raise TokenTooLargeError
         response.headers.add("Set-Cookie", cookie)
+
+
+def cookie_room(settings: Settings) -> int:
+    """Return how long a token in the access cookie may be, with room left for the path of an app."""
+    names = len(settings.access_cookie_name) + len(settings.cookie_domain or "")
+    return _COOKIE_LIMIT - names - len(_ATTRIBUTES) - _LONG_PATH
 
 
 def _environ_key(header: str) -> str:

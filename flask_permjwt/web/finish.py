@@ -1,0 +1,71 @@
+"""The end of a request: its access cookie is renewed if that is due, and caches are told what it depended on."""
+
+from typing import Final
+
+from flask import Flask, Response, request
+
+from flask_permjwt.policy.principal import Principal
+from flask_permjwt.web.state import REQUEST_KEY, RequestState
+
+
+class Finisher:
+    """Runs after the requests that need it, and costs those that came before the first of them nothing.
+
+    Flask calls every after-request function for every request. Where tokens come in headers alone, none is needed.
+
+    Args:
+        app: whose requests are finished.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._functions: Final = app.after_request_funcs
+        self._is_registered = False
+        self.is_prepared = False
+        """Whether the first request has come."""
+
+    def prepare(self) -> None:
+        """Run after every request of an app with functions of its own: one may ask who the request acts for."""
+        self.is_prepared = True
+        if any(self._functions.values()):
+            self.needed()
+
+    def needed(self) -> None:
+        """Run after this request and all later ones: last, whatever else runs then."""
+        if not self._is_registered:
+            self._is_registered = True
+            # Flask looks here when the response is there. A new list, as another thread may be going through it.
+            self._functions[None] = [finish_response, *self._functions.get(None, ())]
+
+
+def finish_response(response: Response) -> Response:
+    """Renew the access cookie where that is due, and tell caches what the response depends on.
+
+    Vary is RFC 9110 section 12.5.5.
+    """
+    incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
+    state: RequestState | None = incoming.__dict__.get(REQUEST_KEY)
+    if state is not None:
+        if state.renews and state.principal is not None:
+            _renew(response, state, state.principal)
+        for header in state.vary:
+            _vary_on(response, header)
+    return response
+
+
+def _vary_on(response: Response, header: str) -> None:
+    headers = response.headers
+    if "Vary" in headers:
+        response.vary.add(header)
+    else:
+        headers["Vary"] = header
+
+
+def _renew(response: Response, state: RequestState, principal: Principal) -> None:
+    app = state.app
+    if app.transport.sets_access_cookie(response):
+        return
+    tokens = app.accounts.renew(principal)
+    if tokens is not None:
+        app.transport.attach_cookies(response, tokens, request.script_root, "")
+        # No cache may give one user's cookie to another (RFC 9111 section 7.3).
+        response.headers["Cache-Control"] = "no-store"
