@@ -6,14 +6,17 @@ VENV   ?= .venv
 PORT   ?= 8000
 # Passed on to pytest: make test PYTEST_ARGS="tests/policy -x"
 PYTEST_ARGS ?=
+# Passed on to the benchmarks: make bench BENCH_ARGS=--quick
+BENCH_ARGS ?=
 
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint check clean
+.PHONY: help demo test bench lint check clean
 
 help:
 	@echo "make demo    run the example on 127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
 	@echo "make test    run the whole test suite with coverage"
+	@echo "make bench   measure the price of a request beside other libraries, in about five minutes"
 	@echo "make lint    check style and types"
 	@echo "make check   lint and test: what CI runs"
 	@echo "make clean   remove the virtual environment and the caches"
@@ -29,6 +32,9 @@ test: $(VENV)/.dev
 	@echo "==> Every branch of policy/ and tokens/ must be covered"
 	$(BIN)/python -m coverage report --include='flask_permjwt/policy/*,flask_permjwt/tokens/*' --fail-under=100
 
+bench: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check --extend-exclude '$(VENV)' .
 	$(BIN)/ruff format --check --extend-exclude '$(VENV)' .
@@ -38,8 +44,8 @@ check: lint test
 
 clean:
 	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf -- "$(VENV)"; fi
-	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
-	find flask_permjwt example_app tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info benchmarks/results
+	find flask_permjwt example_app tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d instance ]; then echo "The demo's users and model are still in instance/: delete it to start over."; fi
 
 # A stamp is as old as the last install from this pyproject.toml: the second run installs nothing. The install is
@@ -52,6 +58,11 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "==> Installing flask_permjwt and what the tests need into $(VENV) (a few minutes, once)"
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	@echo "==> Installing flask_permjwt and what the benchmarks need into $(VENV) (a minute or two, once)"
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
 $(BIN)/python:

@@ -1,0 +1,103 @@
+"""flask_permjwt with other settings, keys, and numbers of routes and users."""
+
+from collections.abc import Iterator
+
+from benchmarks.apps.common import bearer, key_pair
+from benchmarks.apps.permjwt import World, make
+from benchmarks.case import Case, Exchange, LeftOut, Place
+from flask_permjwt.errors import ConfigurationError
+
+CACHE, NEW_TOKENS = 64, 256
+# Under which setting a private key in PEM is given, once the library takes such algorithms.
+KEY_SETTING = "PERMJWT_PRIVATE_KEY"
+
+
+def _case(world: World, key: str, label: str, *tokens: str) -> Case:
+    headers = [bearer(token) for token in tokens or (world.token,)]
+    return Case(
+        f"permjwt/{key}", label, Exchange.to(world.app, "/reports", *headers), Exchange.to(world.app, "/bare")
+    )
+
+
+def cold(place: Place) -> Iterator[Case]:
+    """Measure tokens that are seen for the first time: without a cache, and with one that never has them.
+
+    More tokens take turns than the cache holds, so that each request also writes into it and pushes one out.
+    """
+    world = make(place, "cold", PERMJWT_TOKEN_CACHE_SIZE=0)
+    yield _case(world, "cold-off", "cold, the cache is off")
+    world = make(place, "new", PERMJWT_TOKEN_CACHE_SIZE=CACHE)
+    tokens = [world.reissued() for _ in range(NEW_TOKENS)]
+    yield _case(world, "cold", "cold, a token not seen before", *tokens)
+
+
+def routes(place: Place) -> Iterator[Case]:
+    """Measure an app with few and one with many routes."""
+    for count in (10, 1000):
+        world = make(place, f"routes{count}", routes=count)
+        yield _case(world, f"routes-{count}", f"warm, in an app of {count:,} guarded routes")
+
+
+def users(place: Place) -> Iterator[Case]:
+    """Measure an app with few and one with many users."""
+    for key, count in (("few", 10), ("many", place.many)):
+        world = make(place, f"users-{key}", users=count)
+        yield _case(world, f"users-{key}", f"warm, in an app of {count:,} users")
+
+
+def feed(place: Place) -> Iterator[Case]:
+    """Measure with the revocation feed: the user is active, the token not revoked, its permissions are current.
+
+    Raises:
+        LeftOut: this version has no feed.
+    """
+    try:
+        world = make(place, "feed", PERMJWT_REVOCATION_INTERVAL=1)
+    except ConfigurationError as error:
+        raise LeftOut(f"the revocation feed: {error}") from None
+    yield _case(world, "guarantees", "warm, the revocation feed live")
+
+
+def feed_redis(place: Place) -> Iterator[Case]:
+    """Measure with the revocation feed on Redis.
+
+    Raises:
+        LeftOut: this version has no such feed, or there is no Redis.
+    """
+    from benchmarks.apps import redis_server  # noqa: PLC0415  # only this case needs redis
+
+    redis_server.needed()
+    url = f"redis://{redis_server.HOST}:{redis_server.PORT}/0"
+    try:
+        world = make(place, "feed-redis", PERMJWT_REVOCATION_URL=url)
+    except ConfigurationError as error:
+        raise LeftOut(f"the revocation feed on Redis: {error}") from None
+    yield _case(world, "guarantees-redis", "warm, the revocation feed live on Redis")
+
+
+def rs256(place: Place) -> Iterator[Case]:
+    """Measure RS256."""
+    return _algorithm(place, "RS256")
+
+
+def es256(place: Place) -> Iterator[Case]:
+    """Measure ES256."""
+    return _algorithm(place, "ES256")
+
+
+def eddsa(place: Place) -> Iterator[Case]:
+    """Measure EdDSA."""
+    return _algorithm(place, "EdDSA")
+
+
+def _algorithm(place: Place, name: str) -> Iterator[Case]:
+    key, _ = key_pair(name)
+    try:
+        warm = make(place, name, PERMJWT_ALGORITHM=name, **{KEY_SETTING: key})
+        cold = make(
+            place, f"{name}-cold", PERMJWT_ALGORITHM=name, PERMJWT_TOKEN_CACHE_SIZE=0, **{KEY_SETTING: key}
+        )
+    except ConfigurationError as error:
+        raise LeftOut(f"{name}: {error}") from None
+    yield _case(warm, name.lower(), f"warm, {name}, header")
+    yield _case(cold, f"{name.lower()}-cold", f"cold, {name}, header")
