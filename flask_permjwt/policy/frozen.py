@@ -20,8 +20,11 @@ def freeze(value: Any, depth: int = 0) -> Any:
     """
     if depth > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if kind is str or kind is int:  # most of what there is, told apart without walking through the others
+        return value
+    if kind is dict or isinstance(value, Mapping):
         return MappingProxyType({name: freeze(one, depth + 1) for name, one in value.items()})
     if isinstance(value, list | tuple):
-        return tuple(freeze(one, depth + 1) for one in value)
+        return tuple([freeze(one, depth + 1) for one in value])
     return value

@@ -15,6 +15,8 @@ from flask_permjwt.errors import PermissionSyntaxError
 Segments = tuple[str, ...]
 
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_PERMISSION: Final = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)*")
+_GRANT: Final = re.compile(r"(?:\*|[A-Za-z0-9_.-]+)(?::(?:\*|[A-Za-z0-9_.-]+))*")
 _MAX_LENGTH: Final = 255
 
 # Keys of the trie that no text can equal: a literal segment "*" (the value of a template) must never be
@@ -50,7 +52,7 @@ def parse_permission(permission: object) -> str:
         PermissionSyntaxError: it does not fit the grammar.
     """
     text = as_text(permission)
-    if len(text) > _MAX_LENGTH or not all(is_segment(segment) for segment in text.split(":")):
+    if len(text) > _MAX_LENGTH or _PERMISSION.fullmatch(text) is None:
         raise PermissionSyntaxError(
             f"{text!r} is no permission: segments of A-Z a-z 0-9 _ . - joined by ':' "
             f"(at most {_MAX_LENGTH} characters) are; wildcards stand in grants only"
@@ -65,12 +67,16 @@ def parse_grant(grant: object) -> str:
         PermissionSyntaxError: it does not fit the grammar.
     """
     text = as_text(grant)
-    if len(text) > _MAX_LENGTH or not all(segment == "*" or is_segment(segment) for segment in text.split(":")):
+    if not _is_grant(text):
         raise PermissionSyntaxError(
             f"{text!r} is no grant: segments of A-Z a-z 0-9 _ . - or a single * joined by ':' are "
             f"(at most {_MAX_LENGTH} characters)"
         )
     return text
+
+
+def _is_grant(text: str) -> bool:
+    return len(text) <= _MAX_LENGTH and _GRANT.fullmatch(text) is not None
 
 
 def valid_grants(grants: object) -> frozenset[str]:
@@ -80,13 +86,8 @@ def valid_grants(grants: object) -> frozenset[str]:
     """
     if not isinstance(grants, list | tuple | set | frozenset):
         return frozenset()
-    kept = set()
-    for grant in grants:
-        try:
-            kept.add(parse_grant(grant))
-        except PermissionSyntaxError:
-            continue
-    return frozenset(kept)
+    texts = [as_text(grant) for grant in grants if isinstance(grant, str)]
+    return frozenset([text for text in texts if _is_grant(text)])
 
 
 class Grants:
@@ -113,9 +114,18 @@ class Grants:
         # Taken letter by letter, "ab*" would grant everything.
         if isinstance(grants, str):
             raise PermissionSyntaxError(f"{grants!r} is a string; give grants as a collection of strings")
-        texts = frozenset(map(parse_grant, grants))
+        self._fill(frozenset(map(parse_grant, grants)))
+
+    @classmethod
+    def of_valid(cls, texts: frozenset[str]) -> "Grants":
+        """Make them of what ``valid_grants`` kept, which need not be checked again."""
+        grants = cls.__new__(cls)
+        grants._fill(texts)  # noqa: SLF001  # our own, a moment old
+        return grants
+
+    def _fill(self, texts: frozenset[str]) -> None:
         self._set("all", texts)
-        self._set("exact", frozenset(grant for grant in texts if "*" not in grant))
+        self._set("exact", frozenset([grant for grant in texts if "*" not in grant]))
         self._set("_wildcards", None)
 
     def _set(self, name: str, value: object) -> None:
@@ -165,6 +175,9 @@ class Grants:
 
     def __repr__(self) -> str:
         return f"Grants({sorted(self.all)})"
+
+
+NO_GRANTS: Final = Grants()
 
 
 def _matches(node: dict[object, dict], segments: Segments) -> bool:  # type: ignore[type-arg]

@@ -40,7 +40,7 @@ def test_the_last_half_of_the_size_is_never_forgotten():
     for number in range(1000):
         cache.put(str(number), number + 1)
         for recent in range(max(0, number - 3), number + 1):
-            assert cache._younger.get(str(recent)) or cache._older.get(str(recent))
+            assert cache.younger.get(str(recent)) or cache._older.get(str(recent))
 
 
 def test_zero_remembers_nothing():
