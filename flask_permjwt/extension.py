@@ -30,7 +30,6 @@ from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.accounts.sql_store import SQLUserStore
 from flask_permjwt.accounts.store import MANAGED, ManagedUserStore, UserStore
 from flask_permjwt.accounts.throttle import OnFailure, Throttle, check_limit
-from flask_permjwt.api.blueprint import make_auth_blueprint
 from flask_permjwt.cli import permjwt_cli
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.mail.letters import Letters, register_templates
@@ -271,6 +270,9 @@ class PermJWT:
     @cached_property
     def auth_blueprint(self) -> Blueprint:
         """The login blueprint; mount it under a prefix: ``register_blueprint(..., url_prefix="/auth")``."""
+        # Loaded for those who mount it, and marshmallow with it.
+        from flask_permjwt.api.blueprint import make_auth_blueprint  # noqa: PLC0415
+
         return make_auth_blueprint()
 
     def check(self, app: Flask) -> None:

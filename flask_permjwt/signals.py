@@ -99,38 +99,38 @@ class Throttled(Event):
     method: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed(Event):
     """Somebody proved again who they are: the session is fresh."""
 
+    __slots__ = ()
     name: ClassVar[str] = "confirmed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed(Event):
     """A refresh token was exchanged."""
 
+    __slots__ = ()
     name: ClassVar[str] = "refreshed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshReused(Event):
     """A refresh token was used again after its grace: somebody holds a copy. The session was ended."""
 
+    __slots__ = ()
     name: ClassVar[str] = "refresh_reused"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedOut(Event):
     """Somebody logged out."""
 
+    __slots__ = ()
     name: ClassVar[str] = "logged_out"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(Event):
     """A session was ended from outside it."""
 
+    __slots__ = ()
     name: ClassVar[str] = "session_ended"
 
 
@@ -156,24 +156,24 @@ class TokenRevoked(Event):
     jti: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered(Event):
     """Somebody registered."""
 
+    __slots__ = ()
     name: ClassVar[str] = "registered"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EmailVerified(Event):
     """A user's e-mail address was verified."""
 
+    __slots__ = ()
     name: ClassVar[str] = "email_verified"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordResetRequested(Event):
     """Somebody asked for a new password; without a subject where nobody has the address."""
 
+    __slots__ = ()
     name: ClassVar[str] = "password_reset_requested"
 
 

@@ -3,7 +3,6 @@
 import secrets
 
 from sqlalchemy import BigInteger, Integer, String
-from sqlalchemy.dialects.mysql import VARCHAR
 from sqlalchemy.types import TypeEngine
 
 
@@ -12,7 +11,7 @@ def text_column(length: int) -> String:
 
     MySQL's and MariaDB's default collations take ``é`` for ``e`` and ``A`` for ``a``: there, a binary one.
     """
-    return String(length).with_variant(VARCHAR(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+    return String(length).with_variant(String(length, collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
 def serial_column() -> TypeEngine[int]:

@@ -1,10 +1,10 @@
 """Inserts that leave a row alone that is there already."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Insert, Table, insert
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from flask_permjwt.accounts.savepoints import AnySession, savepoint
@@ -34,10 +34,10 @@ def insert_if_absent(session: AnySession, model: type[Any], table: Table, row: M
 
 
 def _statement(dialect: str, table: Table) -> Insert | None:
-    if dialect == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
+    if dialect in {"postgresql", "sqlite"}:
+        # The engine has loaded its dialect; the others stay away.
+        statement: Insert = import_module(f"sqlalchemy.dialects.{dialect}").insert(table).on_conflict_do_nothing()
+        return statement
     if dialect in {"mysql", "mariadb"}:
         return insert(table).prefix_with("IGNORE")
     return None

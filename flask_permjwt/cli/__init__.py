@@ -1,31 +1,34 @@
 """The commands under ``flask permjwt``."""
 
+from importlib import import_module
+from typing import Any
+
 import click
 from flask.cli import AppGroup
 
-from flask_permjwt.cli import audit, roles, routes, sessions, users
-from flask_permjwt.cli.group import Commands
 
-permjwt_cli: AppGroup = Commands(
+class _Commands(AppGroup):
+    """Loads the commands when one of them is asked for: most processes of an app run none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return self._loaded().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, if there is one of this name."""
+        return self._loaded().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        with import_module("flask_permjwt.cli.group").database_faults():
+            return super().invoke(ctx)
+
+    @staticmethod
+    def _loaded() -> click.Group:
+        group: click.Group = import_module("flask_permjwt.cli.commands").commands
+        return group
+
+
+permjwt_cli: AppGroup = _Commands(
     "permjwt", help="Users, roles, permissions and sessions, and what each route needs."
 )
-
-_COMMANDS: tuple[click.Command, ...] = (
-    users.create_user,
-    users.list_users,
-    users.show,
-    users.grant,
-    users.revoke,
-    users.set_password,
-    users.disable,
-    users.enable,
-    roles.roles,
-    sessions.sessions,
-    sessions.logout,
-    sessions.prune,
-    audit.audit,
-    routes.routes,
-)
-
-for command in _COMMANDS:
-    permjwt_cli.add_command(command)

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from flask_permjwt.accounts.sql_store import SQLUserStore
@@ -13,18 +12,16 @@ from flask_permjwt.errors import AccountError, PermissionSyntaxError
 from flask_permjwt.web.state import app_state
 
 
-class Commands(AppGroup):
-    """Says in one line what a database without our tables says in a page."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except (OperationalError, ProgrammingError) as error:
-            raise click.ClickException(
-                f"The database says: {error.orig}\nAre the tables there? Make them with `flask db upgrade` or "
-                "db.create_all()."
-            ) from None
+@contextmanager
+def database_faults() -> Iterator[None]:
+    """Say in one line what a database without our tables says in a page."""
+    try:
+        yield
+    except (OperationalError, ProgrammingError) as error:
+        raise click.ClickException(
+            f"The database says: {error.orig}\nAre the tables there? Make them with `flask db upgrade` or "
+            "db.create_all()."
+        ) from None
 
 
 def store() -> SQLUserStore[Any]:

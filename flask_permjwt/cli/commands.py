@@ -1,0 +1,24 @@
+"""All the commands, in one group."""
+
+import click
+
+from flask_permjwt.cli import audit, roles, routes, sessions, users
+
+commands = click.Group(
+    commands=[
+        users.create_user,
+        users.list_users,
+        users.show,
+        users.grant,
+        users.revoke,
+        users.set_password,
+        users.disable,
+        users.enable,
+        roles.roles,
+        sessions.sessions,
+        sessions.logout,
+        sessions.prune,
+        audit.audit,
+        routes.routes,
+    ]
+)
