@@ -130,6 +130,11 @@ class Recorder:
         except Exception as error:  # noqa: BLE001  # the refusal must be answered
             _log.error("a refusal was not written down: %s", told_of(error))
 
+    def count_denial(self) -> None:
+        """Count a refusal of nobody known, which nobody listens for."""
+        with self._lock:
+            self.anonymous_denials += 1
+
     def flush_denials(self, *_: object, **__: object) -> None:
         """Write the refusals that were put off in this app context, after its session was removed.
 
@@ -194,10 +199,7 @@ class Recorder:
 
     def _record_denial(self, event: AccessDenied) -> None:
         if event.subject is None:
-            with self._lock:
-                self.anonymous_denials += 1
-            if not event.signal.receivers:
-                return
+            self.count_denial()
         origin = self._origin()
         known = self._complete(event, origin)
         send(origin.sender, known)

@@ -38,6 +38,7 @@ from flask_permjwt.web.table import is_under_construction
 
 T = TypeVar("T")
 
+_UNCHANGEABLE: Final = (str, int)
 _current_request: Final = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
 
@@ -158,9 +159,9 @@ def _wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
 def _is_decided(wrapper: AnyCallable) -> bool:
     """Tell whether the hook has decided for this very call; its decision is used up by the first."""
     state: RequestState | None = _current_request().__dict__.get(REQUEST_KEY)
-    if state is None or state.entry is None or wrapper not in state.entry.wrappers or wrapper in state.used:
+    if state is None or wrapper not in state.decided:
         return False
-    state.used = (*state.used, wrapper)
+    state.decided = state.decided - {wrapper}
     return True
 
 
@@ -176,14 +177,27 @@ def _enforce_call(
     state = request_state()
     if decided and state.entry is not None and state.entry.public is not None:
         return
-    if not guard.applies_to(request.method):
+    incoming = _current_request()
+    if decided and not args and _are_passed_on(guard.fields, kwargs, incoming.view_args or {}):
+        return
+    if not guard.applies_to(incoming.method):
         return
     values = _arguments(function, guard.fields, args, kwargs, defaults=not decided)
     if decided:
-        passed_on = request.view_args or {}
+        passed_on = incoming.view_args or {}
         changed = {name: one for name, one in values.items() if one is not passed_on.get(name)}
         values = {**routed_values(state), **changed}
     enforce(state, guard.need, values, max_age=guard.max_age)
+
+
+def _are_passed_on(names: frozenset[str], kwargs: dict[str, Any], passed_on: dict[str, Any]) -> bool:
+    """Tell whether templates would be filled with what the hook has filled them with already."""
+    for name in names:
+        value = kwargs.get(name)
+        # An object of another kind may have been changed on the way.
+        if value is not passed_on.get(name) or type(value) not in _UNCHANGEABLE:
+            return False
+    return True
 
 
 def _arguments(

@@ -41,6 +41,7 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
             state.routed = dict(incoming.view_args or {})
         need = entry.need
         if need is None:
+            state.decided = entry.wrappers
             return None
         principal = state.principal
         if principal is None:
@@ -57,6 +58,7 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
                     raise http_error(error) from None
                 return response
         state.enforced = True
+        state.decided = entry.wrappers
         return None
 
     return enforce_request

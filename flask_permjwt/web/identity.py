@@ -16,7 +16,7 @@ from flask_permjwt.errors import (
 from flask_permjwt.policy.decision import GRANTED, Decision, Denied, Reason, Rule, decide
 from flask_permjwt.policy.principal import ANONYMOUS, Principal
 from flask_permjwt.policy.requirements import NO_VALUES, Requirement, Values, all_of
-from flask_permjwt.signals import AccessDenied
+from flask_permjwt.signals import AccessDenied, access_denied
 from flask_permjwt.web.responses import http_error
 from flask_permjwt.web.state import RequestState, request_state
 from flask_permjwt.web.transports import Source
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flask_permjwt.accounts.models import UserMixin
 
 
+_HEADER: Final = Source.HEADER
 _current_request: Final = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
 
@@ -50,7 +51,7 @@ def resolve_now(state: RequestState, incoming: Request) -> Principal:
             state.vary_on("Cookie")
     else:
         state.source = source
-        if source is not Source.HEADER:
+        if source is not _HEADER:
             state.vary_on("Cookie")
             if app.settings.cookie_sliding:
                 state.renews = 2 * app.clock() > token.issued_at + token.expires_at
@@ -105,6 +106,10 @@ def _refusal(state: RequestState, decision: Denied) -> AuthError:
 
 def _record_denial(state: RequestState, refusal: AuthError) -> None:
     principal = resolve(state)
+    if principal.subject is None and not access_denied.receivers:
+        # What a flood of bad tokens costs.
+        state.app.recorder.count_denial()
+        return
     denial = AccessDenied(
         subject=principal.subject,
         session_id=principal.session_id,

@@ -23,6 +23,8 @@ from flask_permjwt.tokens.revocation import Standing
 from flask_permjwt.web.transports import Source, Transport
 
 _NEVER: Final = -1
+# Read on every request; an attribute of an enumeration costs more.
+_HEADER: Final = Source.HEADER
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +35,7 @@ class SeenToken:
         token: what it says.
         starts: when its time comes, with the leeway, in seconds since 1970-01-01 UTC.
         ends: when its time is over, likewise.
+        csrf: the CSRF value that is bound to it; empty for none.
         judged: at which epoch of the revocation state it was judged last, and who it speaks for since. Both in
             one value, as another thread may be judging it too.
     """
@@ -40,6 +43,7 @@ class SeenToken:
     token: VerifiedToken
     starts: float
     ends: float
+    csrf: bytes
     judged: tuple[int, Principal]
 
 
@@ -80,8 +84,8 @@ class AccessTokens:
         self._monotonic: Final = monotonic
         # A header that was seen before need not be parsed again: its very text is the key.
         self._by_header: Final[BoundedCache[SeenToken]] = BoundedCache(size)
-        # The Cookie header may change with every request while the token in it stays: two steps.
-        self._cookie_texts: Final[BoundedCache[str]] = BoundedCache(size)
+        # So for a Cookie header; but that may change with every request while the token in it stays.
+        self._by_line: Final[BoundedCache[SeenToken]] = BoundedCache(size)
         self._by_cookie: Final[BoundedCache[SeenToken]] = BoundedCache(size)
         self.vary: Final = _vary(settings)
         """What responses depend on besides Cookie (RFC 9110 section 12.5.5)."""
@@ -108,14 +112,14 @@ class AccessTokens:
                     and freshness.host.counter[0] == freshness.seen_at_host
                     and epoch == self._state.epoch
                 ):
-                    return principal, seen.token, Source.HEADER
-                return self._judge(seen, self._by_header, header), seen.token, Source.HEADER
+                    return principal, seen.token, _HEADER
+                return self._judge(seen, self._by_header, header), seen.token, _HEADER
             credential = self._transport.from_header(request)
             if credential is not None:
                 seen = self._verify(credential.token)
                 principal = self._judge(seen, self._by_header, header)
                 self._by_header.put(header, seen)
-                return principal, seen.token, Source.HEADER
+                return principal, seen.token, _HEADER
         if not self._cookies:
             raise MissingTokenError
         return self._in_cookie(request)
@@ -124,9 +128,8 @@ class AccessTokens:
         line = request.environ.get("HTTP_COOKIE")
         if not line:
             raise MissingTokenError
-        text = self._cookie_texts.get(line)
-        seen = None if text is None else self._by_cookie.get(text)
-        if text is None or seen is None:
+        seen = self._by_line.younger.get(line) or self._by_line.get(line)
+        if seen is None:
             credential = self._transport.from_access_cookie(request)
             if credential is None:
                 raise MissingTokenError
@@ -134,16 +137,26 @@ class AccessTokens:
             seen = self._by_cookie.get(text) or self._verify(text)
             principal = self._judge(seen, self._by_cookie, text)
             self._by_cookie.put(text, seen)
-            self._cookie_texts.put(line, text)
+            self._by_line.put(line, seen)
         else:
-            principal = self._judge(seen, self._by_cookie, text)
-        check_csrf(self._transport, request, seen.token)
+            # As for a header.
+            freshness, (epoch, principal) = self._freshness, seen.judged
+            if not (
+                seen.starts <= self._clock() < seen.ends
+                and self._monotonic() < freshness.next_at
+                and freshness.host.counter[0] == freshness.seen_at_host
+                and epoch == self._state.epoch
+            ):
+                principal = self._judge(seen, self._by_line, line)
+        if self._transport.needs_csrf(request):
+            _check_csrf(seen.csrf, self._transport.csrf_header(request))
         return principal, seen.token, Source.COOKIE
 
     def _verify(self, text: str) -> SeenToken:
         token = self._codec.verify(text, TokenType.ACCESS)
         starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
-        return SeenToken(token, starts, token.expires_at + self._leeway, (_NEVER, token.principal))
+        csrf = (token.csrf or "").encode()
+        return SeenToken(token, starts, token.expires_at + self._leeway, csrf, (_NEVER, token.principal))
 
     def _judge(self, seen: SeenToken, remembered: BoundedCache[SeenToken], text: str) -> Principal:
         """Return who a verified token speaks for now."""
@@ -183,9 +196,12 @@ def check_csrf(transport: Transport, request: Request, token: VerifiedToken) -> 
     Raises:
         CsrfError: it does not, or the token was not issued for a cookie.
     """
-    if not transport.needs_csrf(request):
-        return
-    if not token.csrf or not hmac.compare_digest(token.csrf.encode(), transport.csrf_header(request)):
+    if transport.needs_csrf(request):
+        _check_csrf((token.csrf or "").encode(), transport.csrf_header(request))
+
+
+def _check_csrf(bound: bytes, repeated: bytes) -> None:
+    if not bound or not hmac.compare_digest(bound, repeated):
         raise CsrfError
 
 

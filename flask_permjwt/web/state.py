@@ -67,7 +67,7 @@ class RequestState:
         entry: what the policy table says about the request's view and method.
         routed: the view's arguments as routing matched them.
         enforced: something was enforced and granted.
-        used: the guarded wrappers that have used up the hook's decision.
+        decided: the guarded wrappers that the hook has let pass, as long as they have not used that up.
         vary: the headers that the response depends on.
         source: where the access token was found, once resolved.
         renews: the access token came in a cookie that is past half its life and is to be renewed.
@@ -79,7 +79,7 @@ class RequestState:
     entry: "Entry | None" = None
     routed: Mapping[str, object] | None = None
     enforced: bool = False
-    used: tuple[Any, ...] = ()
+    decided: frozenset[Any] = frozenset()
     vary: tuple[str, ...] = ()
     source: Source | None = None
     renews: bool = False

@@ -7,6 +7,8 @@ import pytest
 from flask import Blueprint, Flask, g, request
 from flask.views import MethodView
 from flask_sqlalchemy import SQLAlchemy
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 
 from flask_permjwt import (
     ConfigurationError,
@@ -335,3 +337,52 @@ def test_a_positional_argument_is_that_of_the_decorated_function_not_of_what_it_
     assert client.get("/positional", **bearer(app, "project:9:read")).status_code == 403
     assert client.get("/named", **bearer(app, "project:7:read")).text == "7"
     assert client.get("/named", **bearer(app, "project:9:read")).status_code == 403
+
+
+def test_an_error_handler_that_calls_the_view_gets_no_further_than_the_request(app, bearer):
+    called = []
+
+    @app.get("/x")
+    @requires_permissions("x")
+    def view():
+        called.append(1)
+        return "in"
+
+    @app.errorhandler(401)
+    @app.errorhandler(403)
+    def try_again(_):
+        return view()
+
+    client = app.test_client()
+    for headers in ({}, bearer(app, "y")):
+        with pytest.raises(HTTPException):  # of the handler: nobody handles that
+            client.get("/x", **headers)
+    assert not called
+    assert client.get("/x", **bearer(app, "x")).text == "in"
+
+
+def test_an_object_that_was_changed_on_the_way_fills_the_template_anew(app, bearer):
+    """A converter's value may be one that a decorator can change in place."""
+
+    class Ids(list):
+        def __str__(self):
+            return "-".join(self)
+
+    class IdsConverter(BaseConverter):
+        def to_python(self, value):
+            return Ids([value])
+
+    app.url_map.converters["ids"] = IdsConverter
+
+    def add(function):
+        @functools.wraps(function)
+        def wrapper(ids):
+            ids.append("9")
+            return function(ids=ids)
+
+        return wrapper
+
+    app.get("/<ids:ids>")(add(requires_permissions("project:{ids}:read")(lambda ids: f"{ids}")))
+    client = app.test_client()
+    assert client.get("/7", **bearer(app, "project:7:read")).status_code == 403
+    assert client.get("/7", **bearer(app, "project:7:read", "project:7-9:read")).text == "7-9"
