@@ -46,8 +46,13 @@ class World:
         return codec.encode(TokenType.ACCESS, {**said, "jti": secrets.token_hex(16), **claims}, granted)
 
 
-def make(place: Place, name: str, *, users: int = 1, routes: int = 0, **settings: object) -> World:
-    """Make an app with so many users and further guarded routes, and log in."""
+def make(
+    place: Place, name: str, *, users: int = 1, routes: int = 0, fresh: bool = True, **settings: object
+) -> World:
+    """Make an app with so many users and further guarded routes, and log in.
+
+    ``fresh=False`` makes another app on the tables that one of the same name has made.
+    """
     app = make_app(
         name,
         SQLALCHEMY_DATABASE_URI=place.sqlite(f"permjwt-{name}"),
@@ -61,12 +66,14 @@ def make(place: Place, name: str, *, users: int = 1, routes: int = 0, **settings
     for number in range(routes):
         app.add_url_rule(f"/r{number}", f"r{number}", requires_permissions(f"area{number}:read")(_another_view()))
     with app.app_context():
+        engine = db.engine
+        place.closing.callback(engine.dispose)
+        if not fresh:
+            return World(app, db, permjwt, {})
         db.create_all()
         permjwt.users.create(NAME, PASSWORD, permissions=[NEEDED])
         permjwt.users.commit()
         _fill(db, permjwt, users - 1)
-        engine = db.engine
-    place.closing.callback(engine.dispose)
     return World(app, db, permjwt, log_in(app, "header"))
 
 

@@ -35,7 +35,7 @@ class KeySet:
         return row is not None and _holds(row, rest)
 
     def add(self, text: str) -> None:
-        """Add a text."""
+        """Add a text, unless it is there."""
         digest = _digest(text)
         prefix, rest = digest[:_PREFIX], digest[_PREFIX:]
         row = self._rows.get(prefix, b"")

@@ -23,7 +23,7 @@ PATIENCE: Final = 600
 
 _PORTION: Final = 10_000
 _MAX_GAPS: Final = 50
-_KINDS: Final = frozenset(Kind)
+_KINDS: Final = {kind.value: kind for kind in Kind}
 
 
 class SQLFeed:
@@ -73,15 +73,16 @@ class SQLFeed:
         ids: deque[int] = deque(maxlen=RECENT if is_first else None)
         portion: list[Change] = []
         for row in self._rows(session):
-            ids.append(row.id)
-            if known is not None and row.id == known[0]:
+            # Taken apart at once: there may be a million of them, and a row's attributes cost more.
+            number, written, target, version, expires_at, lasts = row
+            ids.append(number)
+            if known is not None and number == known[0]:
                 is_continued = tuple(row) == known
-            if newest is None or row.id > newest[0]:
+            if newest is None or number > newest[0]:
                 newest = tuple(row)
-            if row.kind in _KINDS:  # a later version of this library may know more
-                portion.append(
-                    Change(Kind(row.kind), row.target, row.version, to_seconds(row.expires_at), row.lasts)
-                )
+            kind = _KINDS.get(written)
+            if kind is not None:  # a later version of this library may know more
+                portion.append(Change(kind, target, version, to_seconds(expires_at), lasts))
             if len(portion) >= _PORTION:
                 yield portion
                 portion = []
@@ -97,7 +98,8 @@ class SQLFeed:
     def _rows(self, session: Session) -> Any:
         columns = self._table.c
         bind = {"mapper": self._model.__mapper__}  # type: ignore[attr-defined]  # mapped by build_models
-        wanted = select(self._table).order_by(columns.id)
+        kept = columns.id, columns.kind, columns.target, columns.version, columns.expires_at, columns.lasts
+        wanted = select(*kept).order_by(columns.id)
         condition = self._wanted()
         if condition is not None:
             wanted = wanted.where(condition)
