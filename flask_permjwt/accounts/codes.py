@@ -22,11 +22,13 @@ class Code:
 
     Attributes:
         digest: its hash, by which it is used up.
+        purpose: what it is good for.
         subject: the public id of the user.
         detail: what it is bound to.
     """
 
     digest: str
+    purpose: str
     subject: str
     detail: str | None
 
@@ -78,7 +80,7 @@ class Codes:
         ).first()
         if row is None or row.digest != digest or not row.subject:
             return None
-        return Code(row.digest, row.subject, row.detail)
+        return Code(row.digest, purpose, row.subject, row.detail)
 
     def use_up(self, code: Code) -> bool:
         """Use a code up; of several who try at once, one is told True."""

@@ -63,7 +63,7 @@ class Passwords:
         self._concurrency: Final = concurrency or min(_DEFAULT_CONCURRENCY, os.cpu_count() or 1)
         self._gates: Final[dict[int, _Gate]] = {}
 
-    def hash(self, password: str) -> str:
+    def hash(self, password: str) -> PasswordHash:
         """Hash a password with a fresh salt.
 
         Raises:

@@ -19,21 +19,32 @@ def savepoint(session: AnySession, model: type[Any]) -> Iterator[None]:
 
     SQLite's driver begins a transaction only before a row is written, and not before SAVEPOINT. A savepoint
     without a transaction around it is one itself: its release commits, and no ``rollback()`` of the session
-    brings that back. So the transaction is begun here first, and as one that writes (IMMEDIATE): two that
-    began as readers would each wait for the other to end.
+    brings that back. So the transaction is begun here first.
 
     Args:
         session: where the block works.
         model: a class that tells the session which database is meant.
     """
     session.flush()
+    begin_to_write(session, model)
+    with session.begin_nested():
+        yield
+
+
+def begin_to_write(session: AnySession, model: type[Any]) -> None:
+    """Begin SQLite's transaction as one that writes (IMMEDIATE), if none is begun; other databases lock rows.
+
+    From then on, nobody else writes. Two that began as readers would each wait for the other to end.
+
+    Args:
+        session: where to work.
+        model: a class that tells the session which database is meant.
+    """
     connection = session.connection(bind_arguments={"mapper": model.__mapper__})
     if connection.dialect.name == "sqlite":
         driver: Any = connection.connection.driver_connection
         if not driver.in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-    with session.begin_nested():
-        yield
 
 
 def broken_unique_column(error: IntegrityError, table: Table) -> str | None:

@@ -4,6 +4,8 @@ The use-cases join ``db.session`` and leave the commit to the caller. Mails go o
 rolled back. Where an answer must not tell whether an address is known, the same work is done for one that is not.
 """
 
+import hashlib
+import json
 import time
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -15,11 +17,12 @@ from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.codes import Code, Codes
 from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.password_rules import PasswordRules
-from flask_permjwt.accounts.proofs import Limits, PasswordProofs, is_verified
+from flask_permjwt.accounts.proofs import Limits, PasswordProofs
 from flask_permjwt.accounts.sessions import Sessions
+from flask_permjwt.accounts.standing import Standing, hold, is_verified, standing_of
 from flask_permjwt.accounts.store import Account, ManagedUserStore
-from flask_permjwt.accounts.throttle import Check, Throttle, address_key
-from flask_permjwt.errors import EmailTakenError, InvalidCodeError, InvalidTokenError
+from flask_permjwt.accounts.throttle import Attempt, Check, Throttle, address_key
+from flask_permjwt.errors import EmailTakenError, InvalidCodeError, InvalidTokenError, ThrottledError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.signals import PasswordResetRequested, Registered, SessionsEnded
 from flask_permjwt.tokens.clock import Clock
@@ -113,7 +116,10 @@ class SelfService:
         """Create a user who may do nothing yet.
 
         Where addresses must be verified, one that is taken is not told here but to its owner, by mail; the new
-        user is created without it, so that nothing else tells either.
+        user is created without it, so that nothing else tells either. A user who has not verified an address
+        within the lifetime of a code loses it to whoever registers with it next.
+
+        The letter is counted for its mailbox like one that is asked for; where that is used up, none is sent.
 
         Args:
             username: as typed.
@@ -127,34 +133,31 @@ class SelfService:
             InvalidNameError: the name or the address can be nobody's.
             WeakPasswordError: the password is too easy to guess.
             ThrottledError: there were too many registrations from this address.
+            BusyError: more passwords are being hashed than the machine can bear, or the rules cannot tell now.
         """
         self._throttle.attempt([Check("register", address_key(address), self._limits.register)])
         self._rules.check(password, username=username, email=email)
-        hides = self._require_verified and self._letters is not None and email is not None
-        owner = self._store.find(email) if email is not None and hides else None
-        user = None
-        if owner is None:
-            try:
-                user = self._store.create(username, password, email)
-            except EmailTakenError:
-                if not hides or email is None:
-                    raise
-                owner = self._store.find(email)
-        else:
-            user = self._store.create(username, password, None)
-        if user is None:
-            user = self._store.create(username, password, None)
+        secret = self._hashed(password)
+        writes = email is not None and self._letters is not None
+        counted = self._count_letter(email) if writes and email is not None else None
+        try:
+            user, owner = self._create(username, secret, email)
+        except BaseException:
+            if counted is not None:
+                counted.give_back()
+            raise
         self._recorder.record(Registered(subject=user.public_id))
-        if email is not None and self._letters is not None:
-            self._send_verification(user if owner is None else None)
-            if owner is not None:
-                self._post("registered_already", owner, owner.email)
+        if writes:
+            self._send_verification(user if owner is None and counted is not None else None)
+            if self._require_verified:
+                told = owner if counted is not None else None
+                self._post("registered_already", told, None if told is None else told.email)
 
     def send_verification(self, email: str, *, address: str | None) -> None:
         """Send the code for verifying an address again; the same happens, as far as one can see, for any other.
 
         Raises:
-            ThrottledError: too many mails were asked for.
+            ThrottledError: too many mails were asked for from this address.
         """
         user = self._addressee(email, address)
         self._send_verification(user if user is not None and not is_verified(user) else None)
@@ -166,9 +169,9 @@ class SelfService:
             InvalidCodeError: the code is wrong, used up or too old, or the user has another address by now.
         """
         found = self._find("verify", code)
-        user = self._owner(found)
+        self._hold(found)
         self._use_up(found)
-        self._store.mark_email_verified(user)
+        self._store.mark_email_verified(self._store.get(found.subject))
         self._codes.forget("verify", found.subject)
 
     def change_password(
@@ -188,13 +191,19 @@ class SelfService:
             WeakPasswordError: the new one is too easy to guess.
             InvalidTokenError: the session has ended.
         """
-        self._proofs.prove(user, old, name=user.username, method="change", address=address)
-        self._rules.check(new, username=user.username, email=user.email)
-        session_id, subject, now = principal.session_id or "", user.public_id, int(self._clock())
+        reads = self._sessions.reads()
+        session_id, username, email = principal.session_id or "", user.username, user.email
+        proof = self._proofs.prove(
+            user, old, name=username, method="change", address=address, reads=reads, session_id=session_id
+        )
+        self._rules.check(new, username=username, email=email)
+        secret = self._hashed(new)
+        self._proofs.uphold(self._store, proof, reads, to_change=True)
+        subject, now = proof.subject, int(self._clock())
         # Locks the row: whoever is ending this session comes before or after, not in between.
         if self._sessions.renew(session_id, subject, now=now) is None:
             raise InvalidTokenError("The session has ended.")
-        self._store.change_password(user, new)
+        self._store.change_password(user, secret)
         ended = self._sessions.end_all(subject, now=now, except_id=session_id)
         self._recorder.record(SessionsEnded(subject=subject, session_id=session_id, count=ended, kept=session_id))
         self._post("password_changed", user, user.email)
@@ -203,7 +212,7 @@ class SelfService:
         """Send a code for a new password to the user with this address; as far as one can see, to any other too.
 
         Raises:
-            ThrottledError: too many mails were asked for.
+            ThrottledError: too many mails were asked for from this address.
         """
         user = self._addressee(email, address)
         code = self._make("reset", user, self._lifetimes.reset)
@@ -222,17 +231,29 @@ class SelfService:
         Whoever has the code has the mailbox: its address is verified by that.
 
         Raises:
-            InvalidCodeError: the code is wrong, used up or too old, or the user has another address by now.
+            InvalidCodeError: the code is wrong, used up or too old, or the user has another address or another
+                password by now.
             WeakPasswordError: the password is too easy to guess; the code stays good.
+            BusyError: more passwords are being hashed than the machine can bear; likewise.
         """
+        reads = self._sessions.reads()
         found = self._find("reset", code)
-        user = self._owner(found)
-        self._rules.check(new, username=user.username, email=user.email)
+        user = self._store.get(found.subject)
+        if user is None or not self._is_bound(found, standing_of(user)):
+            raise InvalidCodeError
+        username, email = user.username, user.email
+        reads.end()
+        self._rules.check(new, username=username, email=email)
+        secret = self._hashed(new)
+        standing = self._hold(found)
         self._use_up(found)
         self._codes.forget("reset", found.subject)
-        username, email = user.username, user.email
-        self._store.reset_password(user, new)
-        if not is_verified(user):
+        self._store.reset_password(user, secret)
+        # Those that the store has not ended itself.
+        ended = self._sessions.end_all(found.subject, now=self._clock())
+        if ended:
+            self._recorder.record(SessionsEnded(subject=found.subject, count=ended))
+        if not standing.verified:
             self._store.mark_email_verified(user)
         self._write("password_changed", email, username=username)
 
@@ -244,14 +265,42 @@ class SelfService:
         """
         self._rules.check(password, username=username, email=email)
 
+    def _hashed(self, password: str) -> str:
+        """Hash a new password while no connection is held; a store that cannot take that hashes it itself."""
+        prepare = getattr(self._store, "hash_password", None)
+        hashed: str = password if prepare is None else prepare(password)
+        return hashed
+
+    def _create(self, username: str, password: str, email: str | None) -> tuple[Any, Any]:
+        """Create a user; return the one whose address it is too, if the new one could not have it."""
+        if not self._require_verified or self._letters is None or email is None:
+            return self._store.create(username, password, email), None
+        owner = self._store.find(email)
+        if owner is None or self._freed(email):
+            try:
+                return self._store.create(username, password, email), None
+            except EmailTakenError:
+                # Read as it is now: a snapshot of the database does not show who came first.
+                owner = getattr(self._store, "find_current", self._store.find)(email)
+        return self._store.create(username, password, None), owner
+
+    def _freed(self, email: str) -> bool:
+        free = getattr(self._store, "free_email", None)
+        return free is not None and free(email, created_before=int(self._clock()) - self._lifetimes.verify)
+
+    def _count_letter(self, email: str) -> Attempt | None:
+        """Count a letter to a mailbox; None when there were too many, told to nobody: it tells of the owner."""
+        try:
+            return self._throttle.attempt([Check("mailbox", str(compare_key(email)), self._limits.mail)])
+        except ThrottledError:
+            return None
+
     def _addressee(self, email: str, address: str | None) -> Any:
-        """Count a mail that is asked for, and return the user who would get it."""
-        limit = self._limits.mail
-        self._throttle.attempt(
-            [Check("mail", address_key(address), limit), Check("mailbox", str(compare_key(email)), limit)]
-        )
+        """Count a mail that is asked for, and return the user who gets it."""
+        self._throttle.attempt([Check("mail", address_key(address), self._limits.mail)])
+        counted = self._count_letter(email)
         user = self._store.find(email) if "@" in email else None
-        return user if user is not None and user.active and user.email else None
+        return user if counted is not None and user is not None and user.active and user.email else None
 
     def _send_verification(self, user: Account | None) -> None:
         lifetime = self._lifetimes.verify
@@ -260,7 +309,7 @@ class SelfService:
 
     def _make(self, purpose: str, user: Account | None, lifetime: int) -> str:
         subject = "" if user is None else user.public_id
-        detail = "" if user is None else compare_key(user.email or "")
+        detail = _binding(purpose, _NOBODY if user is None else standing_of(user))
         return self._codes.make(purpose, subject, now=int(self._clock()), lifetime=lifetime, detail=detail)
 
     def _find(self, purpose: str, code: str) -> Code:
@@ -269,11 +318,19 @@ class SelfService:
             raise InvalidCodeError
         return found
 
-    def _owner(self, code: Code) -> Any:
-        user = self._store.get(code.subject)
-        if user is None or not user.active or compare_key(user.email or "") != code.detail:
+    def _hold(self, code: Code) -> Standing:
+        """Keep the user's row as it is until the transaction ends, if the code is good for it.
+
+        Raises:
+            InvalidCodeError: it is not.
+        """
+        standing = hold(self._store, code.subject, to_change=True)
+        if standing is None or not self._is_bound(code, standing):
             raise InvalidCodeError
-        return user
+        return standing
+
+    def _is_bound(self, code: Code, standing: Standing) -> bool:
+        return standing.active and _binding(code.purpose, standing) == code.detail
 
     def _use_up(self, code: Code) -> None:
         if not self._codes.use_up(code):
@@ -286,3 +343,14 @@ class SelfService:
         letters = self._letters
         if letters is not None:
             on_commit(self._db.session, lambda: letters.send(kind, to, **values))
+
+
+_NOBODY: Final = Standing(active=False, token_version=0, password_hash=None, email=None, verified=False)
+
+
+def _binding(purpose: str, standing: Standing) -> str | None:
+    """Return what a code is bound to: the address, and for a new password also what that replaces."""
+    if purpose == "verify":
+        return compare_key(standing.email or "")
+    bound = json.dumps([standing.email, standing.password_hash, standing.token_version])
+    return hashlib.sha256(bound.encode()).hexdigest()

@@ -9,10 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.issuing import IssuedTokens, TokenIssuer
+from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.passwords import Passwords
-from flask_permjwt.accounts.proofs import PasswordProofs, is_verified
+from flask_permjwt.accounts.proofs import PasswordProofs
 from flask_permjwt.accounts.records import SessionMixin
 from flask_permjwt.accounts.sessions import RefreshGrant, Replayed, Reused, Rotated, Sessions
+from flask_permjwt.accounts.standing import hold, is_verified
 from flask_permjwt.accounts.store import Account, UserStore
 from flask_permjwt.errors import BusyError, InvalidTokenError, UnknownSessionError
 from flask_permjwt.policy.principal import Principal
@@ -94,7 +96,8 @@ class Accounts:
         """Log in with a password and open a session.
 
         Args:
-            username: the user name or the e-mail address.
+            username: the user name or the e-mail address; where addresses must be verified, one that is not names
+                nobody, for anybody may have registered with it.
             password: as typed.
             bind_csrf: bind CSRF values to the tokens, for cookies.
             user_agent: what the client calls itself.
@@ -103,14 +106,17 @@ class Accounts:
         Raises:
             InvalidCredentialsError, EmailNotVerifiedError, ThrottledError, BusyError: as ``PasswordProofs.prove``.
         """
-        user = self._store.find(username)
-        self._proofs.prove(user, password, name=username, method="password", address=address)
-        assert user is not None  # noqa: S101  # proved
-        # Read before the rehash, after which the row is read anew: these belong to what was verified.
-        subject, version, password_hash = user.public_id, user.token_version, user.password_hash
-        if self._passwords.needs_rehash(password_hash):
+        reads = self._sessions.reads()
+        user = self._find(username)
+        proof = self._proofs.prove(user, password, name=username, method="password", address=address, reads=reads)
+        password_hash, renewed = proof.standing.password_hash, None
+        if password_hash is not None and self._passwords.needs_rehash(password_hash):
             with suppress(BusyError):  # the next login may find the time
-                self._store.save_password_hash(user, self._passwords.hash(password))
+                renewed = self._passwords.hash(password)
+        self._proofs.uphold(self._store, proof, reads, to_change=renewed is not None)
+        if renewed is not None:
+            self._store.save_password_hash(user, renewed)
+        subject, version = proof.subject, proof.standing.token_version
         now = int(self._clock())
         grant = self._sessions.open(
             subject,
@@ -180,8 +186,18 @@ class Accounts:
             InvalidCredentialsError, EmailNotVerifiedError, ThrottledError, BusyError: as ``PasswordProofs.prove``.
             InvalidTokenError: the session has ended.
         """
+        reads = self._sessions.reads()
         session_id, subject, version = _session_of(principal)
-        self._proofs.prove(user, password, name=user.username, method="confirm", address=address)
+        proof = self._proofs.prove(
+            user,
+            password,
+            name=user.username,
+            method="confirm",
+            address=address,
+            reads=reads,
+            session_id=session_id,
+        )
+        self._proofs.uphold(self._store, proof, reads)
         now = int(self._clock())
         grant = self._sessions.confirm(session_id, subject, now=now)
         if grant is None:
@@ -241,7 +257,12 @@ class Accounts:
         """End all sessions of a user, and void all tokens unless one session is kept; return how many ended."""
         user = None if keep is not None else self._store.get(subject)
         void = None if user is None else getattr(self._store, "void_tokens", None)
-        count = self._sessions.end_all(subject, now=self._clock(), except_id=keep, void=void is None)
+        if void is not None:
+            # Users before sessions, as everywhere: else this and a login could wait for each other.
+            hold(self._store, subject, to_change=True)
+        # A store of the app's own does not tell the feed of its users' tokens.
+        tell = void is None or not hasattr(self._store, "hold")
+        count = self._sessions.end_all(subject, now=self._clock(), except_id=keep, void=tell)
         if void is not None:
             void(user)
         self._recorder.record(SessionsEnded(subject=subject, count=count, kept=keep))
@@ -251,6 +272,12 @@ class Accounts:
         """Tell whether the session that a principal came by is not over, whatever the token says."""
         session_id, subject, _ = _session_of(principal)
         return self._sessions.is_living(session_id, subject, now=int(self._clock()))
+
+    def _find(self, name: str) -> Any:
+        user = self._store.find(name)
+        if user is None or not self._require_verified or is_verified(user):
+            return user
+        return user if compare_key(user.username) == compare_key(name) else None
 
     def _may_go_on(self, user: Account | None, version: int) -> bool:
         return (

@@ -17,6 +17,7 @@ from flask_permjwt.accounts.columns import clean, new_id
 from flask_permjwt.accounts.inserts import changed_rows
 from flask_permjwt.accounts.models import Models
 from flask_permjwt.accounts.moments import to_datetime, to_seconds
+from flask_permjwt.accounts.own_reads import OwnReads
 from flask_permjwt.accounts.records import SessionMixin
 from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.errors import EmailNotVerifiedError, UnauthenticatedError
@@ -256,6 +257,10 @@ class Sessions:
             changes.sessions(session, ids)
             return sum(self._end_these(ids[start : start + _BITE], now) for start in range(0, len(ids), _BITE))
         return self._update(update(model).where(*living).values(ended_at=to_datetime(now)))
+
+    def reads(self) -> OwnReads:
+        """Begin to note what a use-case reads, which may be ended before long work."""
+        return OwnReads(self._session)
 
     @contextmanager
     def apart(self) -> Iterator[AnySession | None]:

@@ -14,7 +14,7 @@ from flask_permjwt.accounts.changes import ChangeLog
 from flask_permjwt.accounts.inserts import changed_rows
 from flask_permjwt.accounts.models import Models, UserMixin
 from flask_permjwt.accounts.owners import Owner, Owners
-from flask_permjwt.accounts.passwords import Passwords
+from flask_permjwt.accounts.passwords import PasswordHash, Passwords
 from flask_permjwt.accounts.savepoints import AnySession, broken_unique_column, savepoint
 from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.errors import AccountError, EmailTakenError, RoleTakenError, UsernameTakenError
@@ -64,6 +64,9 @@ class SQLStoreBase(Generic[UserT]):
         self._changes: Final = changes
         self._sessions: Final = Sessions(db, models, session, changes)
         self._owners: Final = Owners(self._session, models)
+
+    def _hashed(self, password: str) -> PasswordHash:
+        return password if isinstance(password, PasswordHash) else self._passwords.hash(password)
 
     def _void(self, user: Owner, **values: object) -> None:
         """Write values to a user's row and end everything that was ever issued to the user."""

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.changes import ChangeLog
 from flask_permjwt.accounts.models import Models, RoleMixin
+from flask_permjwt.accounts.moments import to_datetime
 from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.owners import Owner, key_column
 from flask_permjwt.accounts.passwords import PasswordHash, Passwords
@@ -107,7 +108,8 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
         """
         grants = checked_grants(_several(permissions, "permissions"))
         given = self._roles(_several(roles, "roles"))
-        password_hash = None if password is None else self._passwords.hash(password)
+        password_hash = None if password is None else self._hashed(password)
+        columns.setdefault("created_at", to_datetime(self._clock()))
         user: UserT = self._models.user(username=username, email=email, active=active, **columns)
         with self._one_winner(self._models.user):
             self._session.add(user)
@@ -157,7 +159,7 @@ class SQLUserStore(SQLRoles[UserT], UserChanges[UserT]):
             InvalidPasswordError: it is empty or longer than 1,024 characters.
             UnknownUserError: the user was deleted.
         """
-        owner, password_hash = self._owners.user(user), self._passwords.hash(password)
+        owner, password_hash = self._owners.user(user), self._hashed(password)
         self._owners.lock(owner)
         subject = owner.instance.public_id
         self._void(owner, password_hash=password_hash)

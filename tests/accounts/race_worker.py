@@ -79,6 +79,20 @@ class Worker:
     def register(self, name, email):
         self.state.self_service.register(name, "a password for the race", email=email, address=None)
 
+    def log_in(self, name, password):
+        return self.state.accounts.log_in(name, password, bind_csrf=False).session_id
+
+    def change(self, name, old, new, session_id):
+        user = self.users.find(name)
+        principal = Principal(subject=user.public_id, session_id=session_id, claims={"ver": 1})
+        self.state.self_service.change_password(principal, user, old, new, address=None)
+
+    def set_password(self, name, password):
+        self.users.set_password(self.users.find(name), password)
+
+    def log_out_everywhere(self, subject):
+        self.state.accounts.log_out_everywhere(subject)
+
     def reset(self, code, password):
         self.users.find("nobody")
         self.state.self_service.reset_password(code, password)

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+
+from flask_permjwt.accounts.self_service import _binding
+from flask_permjwt.accounts.standing import standing_of
 
 WORKERS = 3
 ROUNDS = 12
@@ -191,7 +195,9 @@ def test_of_several_registrations_of_one_address_one_wins_and_the_others_are_tol
 def test_a_code_is_used_once_however_many_bring_it(world, workers, purpose):
     for number in range(ROUNDS):
         user = world.users.create(f"user{number}", email=f"user{number}@example.com")
-        code = world.codes.make(purpose, user.public_id, now=1900, lifetime=900, detail=user.email_key)
+        world.db.session.flush()
+        detail = _binding(purpose, standing_of(user))
+        code = world.codes.make(purpose, user.public_id, now=1900, lifetime=900, detail=detail)
         world.db.session.commit()
         password = {} if purpose == "verify" else {"password": "a password for the race"}
         answers = workers.all(purpose, code=code, **password)
@@ -228,3 +234,33 @@ def test_whoever_comes_first_a_session_of_a_disabled_user_is_over(world, workers
         world.db.session.rollback()
         assert world.row(grant.session_id).ended_at is not None
         assert not user.active
+
+
+def living(world, user):
+    world.db.session.rollback()
+    model = world.models.session
+    mine = select(model.id).where(model.subject == user.public_id, model.ended_at.is_(None))
+    return set(world.db.session.scalars(mine))
+
+
+OLD, NEW = "correct horse battery staple", "an entirely new passphrase"
+
+
+@pytest.mark.parametrize("change", ["set_password", "change", "log_out_everywhere"])
+def test_of_logins_and_a_change_at_once_no_session_outlives_it_and_none_waits_for_ever(world, workers, change):
+    for number in range(ROUNDS):
+        user = world.users.create(f"user{number}", OLD)
+        kept = world.sessions.open(user.public_id, now=1000, lifetime=9000, opened_by="password").session_id
+        world.db.session.commit()
+        commands = {
+            "set_password": {"name": user.username, "password": NEW},
+            "change": {"name": user.username, "old": OLD, "new": NEW, "session_id": kept},
+            "log_out_everywhere": {"subject": user.public_id},
+        }
+        login = ("log_in", {"name": user.username, "password": OLD})
+        *logins, changed = workers.each([login, login, (change, commands[change])])
+        assert changed == {"answer": None}
+        # One that came first was ended with the others, and one that came last was refused.
+        assert all("answer" in one or one == {"error": "InvalidCredentialsError"} for one in logins), logins
+        late = {one.get("answer") for one in logins} if change == "log_out_everywhere" else set()
+        assert living(world, user) <= ({kept} if change == "change" else late)
