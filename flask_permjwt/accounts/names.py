@@ -4,6 +4,7 @@ Names are kept as typed for display. Compared is a key: NFKC (UAX #15) and case-
 and ``STRASSE``, or a ligature and its letters, cannot be two people.
 """
 
+import re
 import unicodedata
 from typing import Final
 
@@ -27,6 +28,20 @@ _INVISIBLE: Final = frozenset(
         ),
     )
 )
+# Default_Ignorable_Code_Point (DerivedCoreProperties of Unicode 16), as a class of a regular expression.
+_IGNORABLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+
+_PUBLIC_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+_NO_ADDRESS_CHARACTER: Final = r"\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+# Without the specials of RFC 5322 section 3.2.3: with them, one text could be read as two addresses, or as
+# a name and another address.
+_PART: Final = rf'[^{_NO_ADDRESS_CHARACTER}()<>\[\]:;@\\,"]+'
+_ADDRESS: Final = re.compile(f"{_PART}@{_PART}")
 
 
 def compare_key(name: str) -> str | None:
@@ -53,16 +68,31 @@ def _is_visible(character: str) -> bool:
     return category[0] != "C" and category not in _LINES and character not in _INVISIBLE
 
 
+def without_ignorable(text: str) -> str:
+    """Return a text without what is drawn as nothing (Unicode's Default_Ignorable_Code_Point)."""
+    return _IGNORABLE.sub("", text)
+
+
 def check_username(name: str) -> str:
     """Return the key of a user name.
 
     Raises:
-        InvalidNameError: it is no possible name, or holds an ``@``: no name may be another's e-mail address.
+        InvalidNameError: it is no possible name, or could be another user's e-mail address (it holds an ``@``) or
+            public id (it is 32 hexadecimal digits).
     """
     key = _key(name, "user name")
     if "@" in key:
         raise InvalidNameError("A user name holds no @; an e-mail address has a field of its own.")
+    if _PUBLIC_ID.fullmatch(key):
+        raise InvalidNameError("A user name is not 32 hexadecimal digits: those are the id of a user.")
     return key
+
+
+def is_plain_address(text: str) -> bool:
+    """Tell whether a text is one e-mail address, ``name@domain``, and no mailer can read it as anything else."""
+    # =? begins an encoded word (RFC 2047), which Python's e-mail parser decodes in an address: the mail
+    # would go somewhere else than it seems (Heyes, "Splitting the email atom", 2024).
+    return _ADDRESS.fullmatch(text) is not None and "=?" not in text
 
 
 def check_email(email: str) -> str:
@@ -71,12 +101,14 @@ def check_email(email: str) -> str:
     Only its shape is looked at: whether it is somebody's mailbox, a mail alone can tell.
 
     Raises:
-        InvalidNameError: it is no address, or longer than 254 characters.
+        InvalidNameError: it is no address that a mail could be sent to, it is longer than 254 characters, or NFKC
+            changes it: then the mail would go to another mailbox than the one that is compared.
     """
     key = _key(email, "e-mail address")
-    local, at, domain = key.partition("@")
-    if not (local and at and domain) or "@" in domain or any(map(str.isspace, key)):
-        raise InvalidNameError("An e-mail address is written name@domain, without spaces.")
+    if not (is_plain_address(email) and is_plain_address(key)):
+        raise InvalidNameError("An e-mail address is written name@domain, without spaces, quotes and brackets.")
+    if unicodedata.normalize("NFKC", email) != email:
+        raise InvalidNameError("An e-mail address is written in plain letters (NFKC).")
     if max(len(key), len(email)) > MAX_EMAIL:
         raise InvalidNameError(f"An e-mail address has at most {MAX_EMAIL} characters.")
     return key

@@ -4,12 +4,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-_CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
-_NOT_ONE_LINE: Final = re.compile(f"[{_CONTROLS}]")
-# Without the specials of RFC 5322 section 3.2.3: with them, one text could be read as two addresses, or as
-# a name and another address.
-_PART: Final = rf'[^\s{_CONTROLS}()<>\[\]:;@\\,"]+'
-_ADDRESS: Final = re.compile(f"{_PART}@{_PART}")
+from flask_permjwt.accounts.names import is_plain_address
+
+_NOT_ONE_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +29,7 @@ class Message:
     html: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        # =? begins an encoded word (RFC 2047), which Python's e-mail parser decodes in an address: the mail
-        # would go somewhere else than it seems (Heyes, "Splitting the email atom", 2024).
-        if not isinstance(self.to, str) or not _ADDRESS.fullmatch(self.to) or "=?" in self.to:
+        if not isinstance(self.to, str) or not is_plain_address(self.to):
             raise ValueError("The recipient is not one plain e-mail address.")
         if _NOT_ONE_LINE.search(self.subject):
             raise ValueError("The subject is not one line.")
