@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from flask_permjwt.accounts.addresses import address_key
 from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.own_reads import OwnReads
@@ -11,7 +12,7 @@ from flask_permjwt.accounts.passwords import Passwords
 from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.accounts.standing import Standing, hold, standing_of
 from flask_permjwt.accounts.store import Account
-from flask_permjwt.accounts.throttle import Check, Throttle, address_key
+from flask_permjwt.accounts.throttle import Check, Throttle
 from flask_permjwt.errors import EmailNotVerifiedError, InvalidCredentialsError, RetryLaterError
 from flask_permjwt.signals import LoginFailed, Throttled
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from flask_sqlalchemy import SQLAlchemy
 
+from flask_permjwt.accounts.addresses import address_key
 from flask_permjwt.accounts.afterwards import on_commit
 from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.codes import Code, Codes
@@ -21,7 +22,7 @@ from flask_permjwt.accounts.proofs import Limits, PasswordProofs
 from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.accounts.standing import Standing, hold, is_verified, standing_of
 from flask_permjwt.accounts.store import Account, ManagedUserStore
-from flask_permjwt.accounts.throttle import Attempt, Check, Throttle, address_key
+from flask_permjwt.accounts.throttle import Attempt, Check, Throttle
 from flask_permjwt.errors import EmailTakenError, InvalidCodeError, InvalidTokenError, ThrottledError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.signals import PasswordResetRequested, Registered, SessionsEnded

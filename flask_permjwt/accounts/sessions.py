@@ -10,6 +10,7 @@ from typing import Any, Final
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Update, delete, insert, select, update
 
+from flask_permjwt.accounts.addresses import address_key, address_spellings
 from flask_permjwt.accounts.apart import apart
 from flask_permjwt.accounts.bites import delete_some
 from flask_permjwt.accounts.changes import ChangeLog
@@ -215,10 +216,20 @@ class Sessions:
         return found.subject if found is not None and found.id == session_id else None
 
     def was_seen_at(self, subject: str, address: str | None) -> bool:
-        """Tell whether a subject opened a session from this address that was not pruned yet."""
-        model = self._model
-        at = select(model.id).where(model.subject == subject, model.address == clean(address, _MAX_ADDRESS))
-        return self._session.scalar(at.limit(1)) is not None
+        """Tell whether a subject opened a session from this address that was not pruned yet.
+
+        Addresses are told apart as throttling counts them: of IPv6, a /64 is one, in which a machine changes its
+        address every day (RFC 8981).
+        """
+        model, key = self._model, address_key(address)
+        mine = select(model.address).where(model.subject == subject)
+        alike = mine.where(model.address.in_({clean(address, _MAX_ADDRESS), *address_spellings(key)}))
+        if self._session.scalar(alike.limit(1)) is not None:
+            return True
+        if ":" not in key:
+            return False
+        others = mine.where(model.address.like("%:%")).distinct().limit(_MAX_LISTED)
+        return any(address_key(one) == key for one in self._session.scalars(others))
 
     def prune(self, *, now: float, limit: int) -> int:
         """Delete sessions past their absolute end, and rotations older than a day; return how many rows."""

@@ -5,7 +5,6 @@ pass than are allowed.
 """
 
 import hashlib
-import ipaddress
 import json
 import os
 import re
@@ -35,30 +34,11 @@ OnFailure = Literal["memory", "refuse", "allow"]
 _EXAMPLE: Final = "write it as '10 per 15 minutes' or '5/hour'"
 _ZERO_WINDOW: Final = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)
 _LONGEST_WINDOW: Final = 366 * 24 * 3600
-_IPV6_SUBSCRIBER: Final = 64
 _MEANWHILE: Final = {
     "memory": "counting in this process",
     "refuse": "refusing what is counted",
     "allow": "counting nothing",
 }
-
-
-def address_key(address: str | None) -> str:
-    """Return under which key a client's address is counted.
-
-    An IPv6 address counts with all of its /64, which is what one subscriber has (RFC 6177 section 2), and an
-    IPv4-mapped one as the IPv4 address. What is no address counts with everything else that is none.
-    """
-    try:
-        # Of an int, ip_address would make an address too.
-        parsed = ipaddress.ip_address(address if isinstance(address, str) else "")
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(parsed), _IPV6_SUBSCRIBER), strict=False))
 
 
 def check_limit(text: str) -> str:

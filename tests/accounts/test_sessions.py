@@ -165,6 +165,31 @@ def test_it_is_known_from_which_addresses_a_subject_logged_in(world, opened):
     assert not world.sessions.was_seen_at(SUBJECT, None)
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "known"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.11", False),
+        ("192.0.2.11", "192.0.2.1", False),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::7", True),
+        ("2001:db8::1", "2001:0DB8:0:0:ffff::", True),
+        ("2001:db8:1:2::7", "2001:db8:1:3::7", False),
+        ("2001:db8::1", "192.0.2.1", False),
+        ("::1", "unknown", False),
+    ],
+)
+def test_an_address_is_known_with_those_that_count_as_one(world, before, now, known):
+    for number in range(3):
+        world.sessions.open(
+            SUBJECT, now=1000, lifetime=150, opened_by="password", address=f"2001:db8:9:{number}::"
+        )
+    world.sessions.open(SUBJECT, now=1000, lifetime=150, opened_by="password", address=before)
+    assert world.sessions.was_seen_at(SUBJECT, now) is known
+    assert not world.sessions.was_seen_at("cd" * 16, now)
+
+
 def test_what_is_past_its_end_is_pruned_in_bites_and_nothing_else(world, opened):
     for _ in range(5):
         rotate(world, world.sessions.open(SUBJECT, now=1000, lifetime=150, opened_by="password"), now=1010)

@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_permjwt.accounts import counts
-from flask_permjwt.accounts.throttle import Check, Throttle, address_key, check_limit
+from flask_permjwt.accounts.addresses import address_key
+from flask_permjwt.accounts.throttle import Check, Throttle, check_limit
 from flask_permjwt.errors import BusyError, ConfigurationError, ThrottledError
 
 TEN = "10 per 15 minutes"
