@@ -32,6 +32,7 @@ from flask_permjwt.accounts.store import MANAGED, ManagedUserStore, UserStore
 from flask_permjwt.accounts.throttle import OnFailure, Throttle, check_limit
 from flask_permjwt.cli import permjwt_cli
 from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.mail.checks import check_mail
 from flask_permjwt.mail.letters import Letters, register_templates
 from flask_permjwt.mail.message import Mailer
 from flask_permjwt.mail.outbox import Outbox
@@ -330,20 +331,3 @@ def _managed(store: UserStore[Any], settings: Settings) -> ManagedUserStore[Any]
 
 def _given(urls: dict[str, str | None]) -> dict[str, str]:
     return {kind: url for kind, url in urls.items() if url is not None}
-
-
-def check_mail(app: Flask, settings: Settings, mailer: Mailer | None) -> None:
-    """Refuse settings that need a mailer where there is none.
-
-    Raises:
-        ConfigurationError: there is none, or it cannot send.
-    """
-    for name in ("require_verified", "password_reset"):
-        if getattr(settings, name) and mailer is None:
-            raise ConfigurationError(
-                f"PERMJWT_{name.upper()} sends mails, and there is no mailer: write PermJWT(db=db, "
-                "mailer=MailmanMailer()), from flask_permjwt.mail, with pip install 'flask-permjwt[mail]'"
-            )
-    check = getattr(mailer, "check", None)
-    if check is not None:
-        check(app)

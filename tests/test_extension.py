@@ -161,3 +161,45 @@ def test_importing_the_package_gives_what_the_contract_names():
     names += "current_principal check_permissions has_permissions"
     assert set(names.split()) <= set(flask_permjwt.__all__)
     assert all(hasattr(flask_permjwt, name) for name in flask_permjwt.__all__)
+
+
+class Mailer:
+    def send(self, message):
+        pass
+
+
+def mailing(mailer, **config):
+    app = Flask(__name__)
+    app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", SECRET_KEY=GOOD, **config)
+    PermJWT(app, db=SQLAlchemy(app), mailer=mailer)
+
+
+@pytest.mark.parametrize(
+    ("mailer", "words"),
+    [
+        (Mailer, r"class Mailer .*mailer=Mailer\(\)"),
+        (object(), r"object, has no method send\(message\)"),
+        ("smtp://localhost", r"str, has no method send"),
+        (type("Wrong", (), {"send": "no function"})(), r"Wrong, has no method send"),
+    ],
+)
+def test_a_mailer_that_cannot_send_is_refused_at_the_start(mailer, words):
+    with pytest.raises(ConfigurationError, match=words):
+        mailing(mailer)
+
+
+@pytest.mark.parametrize("setting", ["PERMJWT_RESET_URL", "PERMJWT_VERIFY_URL"])
+def test_a_page_for_mails_needs_a_mailer_and_has_the_token_behind_its_host(setting):
+    good = ["https://a.example/{token}", "https://a.example/x?t={token}", "https://a.example#{token}"]
+    for url in good:
+        mailing(Mailer(), **{setting: url})
+        with pytest.raises(ConfigurationError, match=rf"{setting} .*mailer=MailmanMailer"):
+            mailing(None, **{setting: url})
+    for url in (
+        "https://{token}.example/",
+        "https://{token}@a.example/",
+        "https://a.example:{token}/{token}",
+        "https://[{token}/",
+    ):
+        with pytest.raises(ConfigurationError, match="page for"):
+            mailing(Mailer(), **{setting: url})

@@ -22,7 +22,7 @@ from jinja2 import (
     select_autoescape,
 )
 
-from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.mail.checks import check_pages
 from flask_permjwt.mail.message import Message
 from flask_permjwt.mail.outbox import Outbox
 
@@ -47,15 +47,11 @@ class Letters:
             one shows the token as a code.
 
     Raises:
-        ConfigurationError: a page has no ``{token}`` in it.
+        ConfigurationError: a page has no ``{token}`` in it, or has it in its host.
     """
 
     def __init__(self, outbox: Outbox, *, urls: Mapping[str, str]) -> None:
-        for kind, url in urls.items():
-            if _PLACE not in url:
-                raise ConfigurationError(
-                    f"The page for {kind!r} letters must have {_PLACE} in it; {url!r} has not."
-                )
+        check_pages(urls)
         self._outbox: Final = outbox
         self._urls: Final = dict(urls)
 
