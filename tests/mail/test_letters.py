@@ -94,8 +94,14 @@ class TestDefaults:
     def test_a_lifetime_is_said_in_words_and_never_too_long(self, ready, write, seconds, words):
         assert f"within the next {words}." in write(ready, expires_in=seconds).text
 
-    def test_an_address_that_is_not_verified_is_not_sent_a_name_that_a_stranger_chose(self, ready, write):
-        assert "Buy at evil" not in write(ready, "verify", username="Buy at evil.example").text
+    def test_whoever_confirms_an_address_is_told_for_which_user_name_in_one_line_of_bounded_length(
+        self, ready, write
+    ):
+        assert '\n"Alice"\n' in write(ready, "verify", username="Alice").text
+        text = write(ready, "verify", username="Buy\n\nat " + "x" * 300).text
+        (line,) = [one for one in text.splitlines() if "Buy" in one]
+        assert line.startswith('"Buy at ')
+        assert len(line) == 64 + 2
 
     def test_a_value_that_is_missing_is_an_error(self, ready, mailer):
         with ready.app_context(), pytest.raises(UndefinedError):
