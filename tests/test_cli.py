@@ -7,8 +7,10 @@ import pytest
 from flask import Flask
 from flask.views import MethodView
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import update
 
 from flask_permjwt import InvalidCredentialsError, PermJWT, public, requires_login, requires_permissions
+from flask_permjwt.errors import BusyError
 
 
 @pytest.fixture
@@ -312,13 +314,58 @@ def test_audit_shows_what_happened_to_a_user(run, alice, opened, state):
     assert [line.split()[2] for line in output.splitlines()[-2:]] == ["logged_in", "login_failed"]
     assert "reason=wrong password" in output
     assert run("audit", "--user", alice.public_id).output == run("audit", "--user", "alice").output
-    assert run("audit", "--user", "nobody").output == "Nothing is written down.\n"
     assert run("audit", "--since", "2100-01-01").output == "Nothing is written down.\n"
     assert run("audit", "--until", "2000-01-01").output == "Nothing is written down.\n"
     lines = [json.loads(line) for line in run("audit", "--json").output.splitlines()]
     assert lines[-1]["event"] == "login_failed"
     assert lines[-1]["detail"] == {"reason": "wrong password", "method": "password"}
     assert len(run("audit", "--limit", "1").output.splitlines()) == 2
+
+
+def test_audit_of_somebody_unknown_says_so_and_that_of_who_was_deleted_is_found_by_the_id(run, users, alice):
+    for unknown in ("nobody", "0" * 32, "", "nobody@example.com"):
+        result = run("audit", "--user", unknown)
+        assert (result.exit_code, "There is no user" in result.output) == (1, True)
+    alice_id = alice.public_id
+    users.delete(alice)
+    users.commit()
+    assert run("audit", "--user", "alice").exit_code == 1
+    found = run("audit", "--user", alice_id)
+    assert (found.exit_code, "user_deleted" in found.output, alice_id in found.output) == (0, True, True)
+    nothing = run("audit", "--user", alice_id, "--since", "2100-01-01")
+    assert (nothing.exit_code, nothing.output) == (0, "Nothing is written down.\n")
+
+
+def test_an_id_is_nobodys_name(run, app, users, alice):
+    assert run("create-user", alice.public_id, typed=PASSWORD * 2).exit_code == 1
+    # One that was there before.
+    bob = users.create("bob")
+    users.commit()
+    db, model = app.extensions["sqlalchemy"], type(bob)
+    db.session.execute(update(model).where(model.id == bob.id).values(username_key=alice.public_id))
+    db.session.commit()
+    assert run("audit", "--user", alice.public_id).output == run("audit", "--user", "alice").output
+
+
+@pytest.mark.parametrize("command", ["audit", "list"])
+@pytest.mark.parametrize("limit", ["0", "-1", str(2**31), "9" * 30, "many"])
+def test_a_limit_that_no_database_takes_is_refused(run, command, limit):
+    result = run(command, "--limit", limit)
+    assert (result.exit_code, "--limit" in result.output) == (2, True)
+    assert run(command, "--limit", str(2**31 - 1)).exit_code == 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the secret words"), BusyError()])
+def test_a_password_check_that_fails_leaves_no_half_done_work(run, app, users, alice, monkeypatch, error):
+    def fails(password, **_):
+        raise error
+
+    monkeypatch.setattr(app.extensions["permjwt"].self_service._rules, "_extra", fails)
+    for arguments in (["create-user", "bob"], ["set-password", "alice"]):
+        result = run(*arguments, typed=PASSWORD * 2)
+        assert (result.exit_code, "cannot be told now" in result.output) == (0, True)
+        assert "secret" not in result.output
+    assert users.find("bob")
 
 
 @pytest.mark.parametrize("since", ["yesterday", "1x", "-1d", "", "99999999d"])

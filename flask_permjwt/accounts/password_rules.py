@@ -5,6 +5,7 @@ comparison alone; the password that is hashed is the one that was typed.
 """
 
 import gzip
+import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -12,8 +13,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from flask_permjwt.accounts.names import without_ignorable
 from flask_permjwt.accounts.passwords import MAX_PASSWORD
-from flask_permjwt.errors import ConfigurationError, InvalidPasswordError, WeakPasswordError
+from flask_permjwt.errors import (
+    AuthError,
+    BusyError,
+    ConfigurationError,
+    InvalidPasswordError,
+    WeakPasswordError,
+)
+from flask_permjwt.signals import told_of
+
+_log = logging.getLogger("flask_permjwt.accounts")
 
 LEAST_LENGTH: Final = 8
 """Characters below which no setting may go: the shortest that SP 800-63B-4 allows beside a second factor."""
@@ -39,6 +50,7 @@ _ROWS: Final = (
 # No password holds what separates them: it is a lone surrogate.
 _TRACKS: Final = "\ud800".join((*_ROWS, *(row[::-1] for row in _ROWS)))
 
+_UNSEEN: Final = f"Fewer than {LEAST_LENGTH} characters of this password can be seen."
 _COMMON: Final = "This password is among the most used ones."
 _REPEATED: Final = "This password repeats a short piece."
 _RUN: Final = "This password is made of neighbouring characters, such as abcd, 4321 or qwerty."
@@ -59,9 +71,9 @@ class PasswordRules:
         max_length: characters that it has at most.
         extra: one more rule, a service that knows leaked passwords, say; called last, as
             ``extra(password, username=..., email=...)``, with None for what is not known. It returns the
-            sentence that the user reads, or None. What it raises is passed on and the password is not
-            taken: a rule that shall be forgone while its service is down catches that itself and returns
-            None; one that shall be asked again later raises ``BusyError``.
+            sentence that the user reads, or None. When it raises, the password is not taken: that is logged,
+            without its words, and answered as ``BusyError``. A rule that shall be forgone while its service is
+            down catches that itself and returns None.
 
     Raises:
         ConfigurationError: a length that is below what NIST asks for, or above what is hashed.
@@ -95,6 +107,7 @@ class PasswordRules:
         Raises:
             WeakPasswordError: it is too short or too easy to guess.
             InvalidPasswordError: it is too long.
+            BusyError: the extra rule failed.
             TypeError: the extra rule returned neither a sentence nor None.
         """
         if len(password) < self.min_length:
@@ -102,7 +115,7 @@ class PasswordRules:
         if len(password) > self.max_length:
             raise InvalidPasswordError(f"A password has at most {self.max_length} characters.")
         text = _folded(password)
-        weakness = _weakness(text)
+        weakness = _UNSEEN if len(without_ignorable(password)) < LEAST_LENGTH else _weakness(text)
         if weakness is None:
             rest = _without(_own_words(username, email), text)
             if rest != text and (len(rest) < LEAST_LENGTH or _weakness(rest)):
@@ -114,7 +127,13 @@ class PasswordRules:
 
     @staticmethod
     def _ask(extra: ExtraRule, password: str, username: str | None, email: str | None) -> None:
-        reason = extra(password, username=username, email=email)
+        try:
+            reason = extra(password, username=username, email=email)
+        except AuthError:
+            raise  # as the app means it
+        except Exception as error:  # noqa: BLE001  # the app's rule may raise whatever
+            _log.warning("the password_check failed, and the password was not taken: %s", told_of(error))
+            raise BusyError from None
         if reason is None:
             return
         if not isinstance(reason, str):
@@ -206,4 +225,6 @@ def _without(words: Iterable[str], text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", without_ignorable(text)).casefold())
+    # Some of them are only made by that.
+    return without_ignorable(folded)

@@ -38,15 +38,13 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before 
 @click.option("--user", "name", help="What happened to this user (a name, an e-mail address or an id).")
 @click.option("--since", type=_Moment(), help="From then on: 30m, 12h, 1d, 2w, or a date.")
 @click.option("--until", type=_Moment(), help="Up to then.")
-@click.option("--limit", default=1000, show_default=True, help="Show the last so many.")
+@click.option("--limit", type=group.LIMIT, default=1000, show_default=True, help="Show the last so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for machines.")
 @with_appcontext
 def audit(*, name: str | None, since: float | None, until: float | None, limit: int, as_json: bool) -> None:
     """Show what happened to accounts, the newest last; times are UTC."""
     state = app_state()
-    # Somebody who was deleted is found by the id alone.
-    user = None if name is None else state.store.find(name)
-    subject = name if user is None else user.public_id
+    subject = None if name is None else _subject(name)
     entries = state.recorder.read(subject=subject, since=since, until=until, limit=limit)
     if as_json:
         for entry in entries:
@@ -64,6 +62,18 @@ def audit(*, name: str | None, since: float | None, until: float | None, limit: 
         for entry in entries
     ]
     group.print_table(("at", "event", "user", "address", "detail"), rows, none="Nothing is written down.")
+
+
+def _subject(name: str) -> str:
+    state = app_state()
+    # The id first: it is nobody else's, while a name may look like one.
+    user = state.store.get(name) or state.store.find(name)
+    if user is not None:
+        return str(user.public_id)
+    # Somebody who was deleted is found by the id alone.
+    if not state.recorder.read(subject=name, limit=1):
+        raise group.Refused(f"There is no user {name!r}, and nothing is written down of anybody with this id.")
+    return name
 
 
 def _name(subject: str | None) -> str:

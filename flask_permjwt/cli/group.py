@@ -11,6 +11,9 @@ from flask_permjwt.accounts.sql_store import SQLUserStore
 from flask_permjwt.errors import AccountError, PermissionSyntaxError
 from flask_permjwt.web.state import app_state
 
+LIMIT = click.IntRange(1, 2**31 - 1)
+"""How many rows may be asked for: more than that, no database takes for a number of them."""
+
 
 @contextmanager
 def database_faults() -> Iterator[None]:

@@ -6,7 +6,7 @@ import click
 from flask.cli import with_appcontext
 
 from flask_permjwt.cli import group
-from flask_permjwt.errors import WeakPasswordError
+from flask_permjwt.errors import InvalidPasswordError, RetryLaterError
 from flask_permjwt.web.state import app_state
 
 
@@ -28,11 +28,11 @@ def create_user(
     verified: bool,
 ) -> None:
     """Create the user NAME."""
+    _warn_of_weakness(password, name, email)
     with group.change() as store:
         user = store.create(name, password=password, email=email, permissions=permissions, roles=roles)
         if verified:
             store.mark_email_verified(user)
-    _warn_of_weakness(password, name, email)
     click.echo(f"Created {name}.")
 
 
@@ -87,7 +87,7 @@ def show(name: str) -> None:
 
 
 @click.command("list")
-@click.option("--limit", default=1000, show_default=True, help="Show at most so many.")
+@click.option("--limit", type=group.LIMIT, default=1000, show_default=True, help="Show at most so many.")
 @with_appcontext
 def list_users(limit: int) -> None:
     """List the users, by name."""
@@ -116,8 +116,8 @@ def set_password(name: str, password: str) -> None:
     """Set the password of the user NAME; all of the user's sessions end."""
     with group.change() as store:
         user = group.user(name)
-        store.set_password(user, password)
         _warn_of_weakness(password, user.username, user.email)
+        store.set_password(user, password)
     click.echo(f"Set the password of {name}; all sessions ended.")
 
 
@@ -148,5 +148,7 @@ def _warn_of_weakness(password: str, name: str, email: str | None) -> None:
         return
     try:
         service.check_password(password, username=name, email=email)
-    except WeakPasswordError as weakness:
+    except InvalidPasswordError as weakness:
         click.echo(f"Warning: {weakness}", err=True)
+    except RetryLaterError:
+        click.echo("Warning: whether this password is weak cannot be told now.", err=True)

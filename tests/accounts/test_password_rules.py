@@ -339,14 +339,43 @@ def test_an_answer_that_could_mean_either_is_an_error_and_no_yes(answer):
         PasswordRules(extra=lambda password, **_: answer).check(GOOD)
 
 
-@pytest.mark.parametrize("error", [BusyError(30), ConnectionError("no route")])
-def test_a_rule_that_fails_takes_no_password(error):
+@pytest.mark.parametrize("error", [BusyError(30), WeakPasswordError("Known.")])
+def test_what_a_rule_refuses_on_purpose_is_passed_on(error):
     def rule(password, **_):
         raise error
 
     with pytest.raises(type(error)) as refusal:
         PasswordRules(extra=rule).check(GOOD)
     assert refusal.value is error
+
+
+def test_a_rule_that_fails_takes_no_password_and_its_words_are_kept_out_of_the_log(caplog):
+    def rule(password, **_):
+        raise ConnectionError(f"no route for {password}")
+
+    with pytest.raises(BusyError) as refusal:
+        PasswordRules(extra=rule).check(GOOD)
+    assert refusal.value.__cause__ is None
+    assert "password_check failed" in caplog.text
+    assert "ConnectionError" in caplog.text
+    assert GOOD not in caplog.text + str(refusal.value)
+
+
+# What cannot be seen
+
+
+@pytest.mark.parametrize("nothing", ["\u200b", "\u00ad", "\u2060", "\ufe0f", "\u034f", "\U000e0041", "\uffa0"])
+def test_what_cannot_be_seen_makes_no_password_another(rules, nothing):
+    for password in ("password1234", "qwertyuiopasdf", "abcabcabcabcabc", "Alice.W0nder1"):
+        with pytest.raises(WeakPasswordError):
+            rules.check(nothing.join(password), username="alice.w0nder")
+    with pytest.raises(WeakPasswordError, match="can be seen"):
+        rules.check("k7" + nothing * 20)
+    with pytest.raises(WeakPasswordError, match="can be seen"):
+        rules.check(nothing * 20)
+    with pytest.raises(WeakPasswordError, match="user name"):
+        rules.check("Alice.W0nder1", username=nothing.join("alice.w0nder"))
+    rules.check(nothing.join(GOOD))
 
 
 # The list in memory
