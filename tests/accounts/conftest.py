@@ -92,6 +92,7 @@ def make_world(fake_clock, fast_passwords, make_database_url):
         models = build_models(db, user_model)
         app = Flask("world")
         app.config["SQLALCHEMY_DATABASE_URI"] = url
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options.pop("engine_options", {})
         db.init_app(app)
         passwords = passwords or fast_passwords
         recorder = Recorder(

@@ -98,6 +98,10 @@ def test_no_field_but_the_schemas_is_taken_over(open_api, more):
         ("email", "nobody"),
         ("email", "a@b@c"),
         ("email", "a b@c"),
+        ("email", "Bob <bob@example.com>"),
+        ("email", "\uff42ob@example.com"),
+        ("email", "=?utf-8?q?bob?=@example.com"),
+        ("username", "0123456789abcdef" * 2),
     ],
 )
 def test_what_cannot_be_is_refused_naming_its_field(open_api, field, value):
@@ -394,3 +398,25 @@ def test_a_check_of_the_apps_own_is_asked_too(make_api):
     assert answer.json["errors"] == {"password": ["This password was seen in a breach."]}
     assert asked == [("bob", "bob@example.com")]
     assert register(client, password=NEW).status_code == 201
+
+
+def test_a_check_that_fails_takes_no_password_and_changes_nothing(make_api, mailbox, caplog):
+    def fails(password, **_):
+        raise ConnectionError(f"no route for {password}")
+
+    client = make_api(registration=True, mailer=mailbox, password_check=fails).test_client()
+    token = log_in_as(client, "alice").json["access_token"]
+    client.post("/auth/password/forgot", json={"email": ALICE})
+    reset = {"token": mailbox.code(), "new_password": NEW}
+    answers = [
+        register(client, password=NEW),
+        change(client, token),
+        client.post("/auth/password/reset", json=reset),
+    ]
+    assert {(one.status_code, one.json["error"]) for one in answers} == {(503, "temporarily_unavailable")}
+    assert all("Retry-After" in one.headers for one in answers)
+    assert caplog.text.count("password_check failed") == 3
+    assert NEW not in caplog.text
+    assert log_in_as(client, "bob").status_code == 401
+    assert log_in_as(client, "alice").status_code == 200
+    assert len(mailbox.messages) == 1

@@ -99,3 +99,43 @@ def test_it_can_be_switched_off(make_api):
     client = make_api(ratelimit_enabled=False).test_client()
     body = {"username": "alice", "password": "wrong"}
     assert {client.post("/auth/login", json=body).status_code for _ in range(30)} == {401}
+
+
+def test_the_right_password_of_who_is_not_verified_is_counted_like_a_wrong_one(make_api, mailbox):
+    client = make_api(mailer=mailbox, require_verified=True).test_client()
+
+    def guess(password):
+        body = {"username": "alice", "password": password}
+        return client.post("/auth/login", json=body).status_code
+
+    assert [guess(PASSWORD) for _ in range(5)] == [403] * 5
+    assert [guess("wrong") for _ in range(5)] == [401] * 5
+    assert [guess(PASSWORD), guess("wrong")] == [429, 429]
+
+
+@pytest.mark.parametrize(("path", "name"), [("/auth/confirm", "password"), ("/auth/password", "old_password")])
+def test_a_session_has_so_many_tries_from_wherever(make_api, log_in, bearer, path, name):
+    client = make_api(ratelimit_login_address="1000 per hour").test_client()
+    first, second = (bearer(log_in(client).json["access_token"]) for _ in range(2))
+    more = {} if name == "password" else {"new_password": "another good long password"}
+
+    def guess(headers, address, password="wrong"):
+        body = {name: password, **more}
+        return client.post(
+            path, json=body, headers=headers, environ_overrides={"REMOTE_ADDR": address}
+        ).status_code
+
+    # From two addresses, which count apart: one of them is known.
+    statuses = [guess(first, address) for _ in range(5) for address in ("127.0.0.1", "192.0.2.1")]
+    assert statuses == [401] * 10
+    assert guess(first, "127.0.0.1", PASSWORD) == 429
+    assert guess(second, "127.0.0.1", PASSWORD) in {200, 204}
+
+
+def test_an_address_that_is_not_verified_counts_as_a_name_that_nobody_has(make_api, mailbox):
+    client = make_api(mailer=mailbox, require_verified=True).test_client()
+    statuses = [
+        client.post("/auth/login", json={"username": name, "password": PASSWORD}).status_code
+        for name in ["alice@example.com"] * 11 + ["nobody@example.com"] * 11 + ["alice"]
+    ]
+    assert statuses == ([401] * 10 + [429]) * 2 + [403]
