@@ -69,7 +69,10 @@ class UserStore(Protocol[UserT]):
         ...
 
     def get(self, subject: str) -> UserT | None:
-        """Return the user with this public id, compared exactly."""
+        """Return the user with this public id, compared exactly, as it is now.
+
+        It is asked again after a password was verified, for the user may have been changed meanwhile.
+        """
         ...
 
     def rights(self, user: UserT) -> Rights:
