@@ -78,8 +78,8 @@ class LoginFailed(Event):
     """A password was not accepted, wherever it was asked for.
 
     Attributes:
-        reason: unknown user, wrong password, disabled, no password, not verified, or changed meanwhile (the password
-            was right until a moment ago).
+        reason: unknown user, wrong password, disabled, no password, not verified, or changed meanwhile (it
+            was the right password until a moment ago).
         method: where: password (a login), confirm or change.
     """
 
