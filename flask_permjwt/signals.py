@@ -171,6 +171,13 @@ class EmailVerified(Event):
     name: ClassVar[str] = "email_verified"
 
 
+class EmailLost(Event):
+    """A user did not verify an e-mail address in time, and somebody else registered with it."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "email_lost"
+
+
 class PasswordResetRequested(Event):
     """Somebody asked for a new password; without a subject where nobody has the address."""
 
@@ -291,6 +298,7 @@ sessions_ended: Final = _namespace.signal(SessionsEnded.name)
 token_revoked: Final = _namespace.signal(TokenRevoked.name)
 registered: Final = _namespace.signal(Registered.name)
 email_verified: Final = _namespace.signal(EmailVerified.name)
+email_lost: Final = _namespace.signal(EmailLost.name)
 password_reset_requested: Final = _namespace.signal(PasswordResetRequested.name)
 password_changed: Final = _namespace.signal(PasswordChanged.name)
 user_created: Final = _namespace.signal(UserCreated.name)

@@ -20,7 +20,7 @@ from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.password_rules import PasswordRules
 from flask_permjwt.accounts.proofs import Limits, PasswordProofs
 from flask_permjwt.accounts.sessions import Sessions
-from flask_permjwt.accounts.standing import Standing, hold, is_verified, standing_of
+from flask_permjwt.accounts.standing import Standing, hold, is_verified, joined, standing_of
 from flask_permjwt.accounts.store import Account, ManagedUserStore
 from flask_permjwt.accounts.throttle import Attempt, Check, Throttle
 from flask_permjwt.errors import EmailTakenError, InvalidCodeError, InvalidTokenError, ThrottledError
@@ -268,26 +268,24 @@ class SelfService:
 
     def _hashed(self, password: str) -> str:
         """Hash a new password while no connection is held; a store that cannot take that hashes it itself."""
-        prepare = getattr(self._store, "hash_password", None)
-        hashed: str = password if prepare is None else prepare(password)
-        return hashed
+        ours = joined(self._store)
+        return password if ours is None else ours.hash_password(password)
 
     def _create(self, username: str, password: str, email: str | None) -> tuple[Any, Any]:
         """Create a user; return the one whose address it is too, if the new one could not have it."""
         if not self._require_verified or self._letters is None or email is None:
             return self._store.create(username, password, email), None
-        owner = self._store.find(email)
-        if owner is None or self._freed(email):
+        ours, owner = joined(self._store), self._store.find(email)
+        over = int(self._clock()) - self._lifetimes.verify
+        if owner is not None and not is_verified(owner) and ours and ours.free_email(email, created_before=over):
+            owner = None
+        if owner is None:
             try:
                 return self._store.create(username, password, email), None
             except EmailTakenError:
                 # Read as it is now: a snapshot of the database does not show who came first.
-                owner = getattr(self._store, "find_current", self._store.find)(email)
+                owner = self._store.find(email) if ours is None else ours.find_current(email)
         return self._store.create(username, password, None), owner
-
-    def _freed(self, email: str) -> bool:
-        free = getattr(self._store, "free_email", None)
-        return free is not None and free(email, created_before=int(self._clock()) - self._lifetimes.verify)
 
     def _count_letter(self, email: str) -> Attempt | None:
         """Count a letter to a mailbox; None when there were too many, told to nobody: it tells of the owner."""

@@ -14,7 +14,7 @@ from flask_permjwt.accounts.passwords import Passwords
 from flask_permjwt.accounts.proofs import PasswordProofs
 from flask_permjwt.accounts.records import SessionMixin
 from flask_permjwt.accounts.sessions import RefreshGrant, Replayed, Reused, Rotated, Sessions
-from flask_permjwt.accounts.standing import hold, is_verified
+from flask_permjwt.accounts.standing import hold, is_verified, joined
 from flask_permjwt.accounts.store import Account, UserStore
 from flask_permjwt.errors import BusyError, InvalidTokenError, UnknownSessionError
 from flask_permjwt.policy.principal import Principal
@@ -261,7 +261,7 @@ class Accounts:
             # Users before sessions, as everywhere: else this and a login could wait for each other.
             hold(self._store, subject, to_change=True)
         # A store of the app's own does not tell the feed of its users' tokens.
-        tell = void is None or not hasattr(self._store, "hold")
+        tell = void is None or joined(self._store) is None
         count = self._sessions.end_all(subject, now=self._clock(), except_id=keep, void=tell)
         if void is not None:
             void(user)

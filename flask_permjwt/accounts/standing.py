@@ -1,7 +1,7 @@
 """Standing: what a user's row says that a proof, of a password or of a mailbox, rests on."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from flask_permjwt.accounts.store import Account
 
@@ -25,6 +25,30 @@ class Standing:
     verified: bool
 
 
+class JoinedStore(Protocol):
+    """What a store can do whose users are changed in the same transaction as their sessions.
+
+    Ours derives from it. It is not looked for by the names of methods, which a store of the app's own may have for
+    something else.
+    """
+
+    def hold(self, subject: str, *, to_change: bool = False) -> Standing | None:
+        """Lock a user's row until the transaction ends, and return what it says now; None when there is none."""
+        ...
+
+    def hash_password(self, password: str) -> str:
+        """Hash a new password; what is returned is taken in place of one."""
+        ...
+
+    def free_email(self, email: str, *, created_before: int) -> bool:
+        """Take an address from a user who was created before then and never verified it; tell whether that was."""
+        ...
+
+    def find_current(self, email: str) -> Any:
+        """Return the user with this address, also one that a snapshot does not show."""
+        ...
+
+
 def is_verified(user: Account) -> bool:
     """Tell whether the user's e-mail address is verified."""
     return getattr(user, "email_verified_at", None) is not None
@@ -33,6 +57,11 @@ def is_verified(user: Account) -> bool:
 def standing_of(user: Account) -> Standing:
     """Return what a user's row says, as it was read."""
     return Standing(user.active, user.token_version, user.password_hash, user.email, is_verified(user))
+
+
+def joined(store: object) -> JoinedStore | None:
+    """Return a store whose users are changed in the same transaction as their sessions; None for another."""
+    return store if JoinedStore in type(store).__mro__ else None  # type: ignore[return-value]  # what it says
 
 
 def hold(store: Any, subject: str, *, to_change: bool = False) -> Standing | None:
@@ -45,9 +74,8 @@ def hold(store: Any, subject: str, *, to_change: bool = False) -> Standing | Non
         subject: the public id of the user.
         to_change: the row is about to be changed.
     """
-    lock = getattr(store, "hold", None)
-    if lock is not None:
-        held: Standing | None = lock(subject, to_change=to_change)
-        return held
+    ours = joined(store)
+    if ours is not None:
+        return ours.hold(subject, to_change=to_change)
     user = store.get(subject)
     return None if user is None else standing_of(user)

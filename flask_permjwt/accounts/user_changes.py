@@ -7,11 +7,11 @@ from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.passwords import PasswordHash
 from flask_permjwt.accounts.savepoints import begin_to_write
 from flask_permjwt.accounts.sql_base import SQLStoreBase, UserT
-from flask_permjwt.accounts.standing import Standing
-from flask_permjwt.signals import EmailVerified, PasswordChanged
+from flask_permjwt.accounts.standing import JoinedStore, Standing
+from flask_permjwt.signals import EmailLost, EmailVerified, PasswordChanged
 
 
-class UserChanges(SQLStoreBase[UserT]):
+class UserChanges(SQLStoreBase[UserT], JoinedStore):
     """Changes of single users by themselves. A ``PasswordHash`` in place of a password is stored as it is."""
 
     def hash_password(self, password: str) -> PasswordHash:
@@ -76,7 +76,9 @@ class UserChanges(SQLStoreBase[UserT]):
         )
         if user is None:
             return False
+        subject = user.public_id
         self._owners.change(self._owners.user(user), email=None, email_key=None)
+        self._record(EmailLost(subject=subject))
         return True
 
     def find_current(self, email: str) -> UserT | None:

@@ -68,6 +68,8 @@ def test_who_does_not_verify_an_address_in_time_loses_it_to_who_registers_with_i
     world.db.session.refresh(squatter)
     assert (squatter.email, squatter.email_key, bob.email) == (None, None, "bob@example.com")
     assert letters(world, "bob@example.com") == ["verify"]
+    lost = [one.subject for one in world.recorder.read() if one.event == "email_lost"]
+    assert lost == [squatter.public_id]
     with pytest.raises(InvalidCodeError):
         world.self_service.verify_email(code)
     world.self_service.verify_email(world.letters.token("verify"))

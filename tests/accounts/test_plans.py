@@ -21,6 +21,7 @@ def test_every_statement_finds_its_rows_by_an_index(make_world, make_database_ur
     world.users.create("alice", PASSWORD, email="alice@example.com", roles=[role])
     world.db.session.commit()
     event.listen(engine, "before_cursor_execute", note)
+    world.log_in(address="2001:db8::1")
     tokens = world.log_in(address="192.0.2.1")
     subject = world.verified(tokens.access_token).subject
     world.refresh(tokens.refresh_token)
