@@ -28,7 +28,8 @@ class Limits:
 
     Attributes:
         by_name: wrong passwords for one user, from addresses that never logged in as this user together, and
-            from each address that did apart: strangers cannot lock anybody out of where they work.
+            from each address that did apart: strangers cannot lock anybody out of where they work. Also in one
+            session, from wherever.
         by_address: wrong passwords from one address, whatever the name.
         register: registrations from one address.
         mail: mails that one address asks for, and that one mailbox gets.

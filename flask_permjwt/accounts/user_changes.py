@@ -67,7 +67,7 @@ class UserChanges(SQLStoreBase[UserT], JoinedStore):
         user = self._session.scalar(
             select(model)
             .where(
-                model.email_key == compare_key(email),
+                model.email_key == (compare_key(email) or ""),
                 model.email_verified_at.is_(None),
                 model.created_at <= to_datetime(created_before),
             )
@@ -86,7 +86,7 @@ class UserChanges(SQLStoreBase[UserT], JoinedStore):
         model = self._models.user
         found: UserT | None = self._session.scalar(
             select(model)
-            .where(model.email_key == compare_key(email))
+            .where(model.email_key == (compare_key(email) or ""))
             .with_for_update(read=True, key_share=True)
             .execution_options(populate_existing=True)
         )

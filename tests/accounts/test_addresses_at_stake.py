@@ -80,6 +80,14 @@ def test_who_does_not_verify_an_address_in_time_loses_it_to_who_registers_with_i
     assert register(world, "eve").email is None
 
 
+def test_what_is_no_address_is_nobodys(world):
+    world.users.create("somebody")
+    world.db.session.commit()
+    for text in ("", " ", "\0"):
+        assert world.users.find_current(text) is None
+        assert not world.users.free_email(text, created_before=int(world.clock()) + DAY)
+
+
 def test_a_registration_that_fails_takes_no_address_from_anybody(world):
     squatter = register(world, "squatter")
     world.clock.advance(2 * DAY)
