@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from flask import Blueprint, Flask
 from flask_sqlalchemy import SQLAlchemy
 
+from flask_permjwt.accounts.apart import check_pool
 from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.changes import ChangeLog
 from flask_permjwt.accounts.codes import Codes
@@ -223,6 +224,9 @@ class PermJWT:
             finisher=Finisher(app),
             refusals=Refusals(app),
         )
+        if "sqlalchemy" in app.extensions:
+            with app.app_context():
+                check_pool(self._db, self.models.change)
         register_hook(app)
         register_account_errors(app)
         register_templates(app)
@@ -252,7 +256,7 @@ class PermJWT:
         return freshness, rights
 
     def _build_feed(self, settings: Settings, key: Key) -> Feed:
-        truth = SQLFeed(self._db, self.models.change, monotonic=self._monotonic)
+        truth = SQLFeed(self._db, self.models.change, clock=self._clock, monotonic=self._monotonic)
         if settings.revocation_url is None:
             return truth
         return RedisFeed(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 LOCATIONS: Final = ("headers", "cookies")
@@ -31,6 +32,17 @@ def text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise WrongValueError("a string that is not empty")
     return value
+
+
+def epoch_file(value: object) -> str:
+    """Read the path of a file in a folder that is there, ``auto`` or ``off``."""
+    if isinstance(value, str):
+        if value.casefold() in {"auto", "off"}:
+            return value.casefold()
+        path = Path(value)
+        if path.is_absolute() and path.parent.is_dir() and not path.is_dir():
+            return value
+    raise WrongValueError("'auto', 'off', or the full path of a file in a folder that is there")
 
 
 def optional_text(value: object) -> str | None:

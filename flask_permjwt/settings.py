@@ -209,7 +209,7 @@ class Settings:
     )
     revocation_epoch_file: str = _setting(
         "auto",
-        kinds.text,
+        kinds.epoch_file,
         "The file by which the processes of one machine tell each other at once: a path, 'auto' for one in the "
         "system's folder for temporary files (for none where the app is TESTING), or 'off'.",
     )

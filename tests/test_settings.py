@@ -237,3 +237,12 @@ def test_the_environment_may_name_locations_with_a_comma(monkeypatch):
     app = Flask(__name__)
     app.config.from_prefixed_env()
     assert load_settings(app.config).token_locations == ("headers", "cookies")
+
+
+def test_the_file_of_the_hosts_epoch_lies_in_a_folder_that_is_there(tmp_path):
+    config = {"PERMJWT_REVOCATION_EPOCH_FILE": str(tmp_path / "app.epoch")}
+    assert load_settings(config).revocation_epoch_file == str(tmp_path / "app.epoch")
+    assert load_settings({"PERMJWT_REVOCATION_EPOCH_FILE": "OFF"}).revocation_epoch_file == "off"
+    for wrong in ("no", "relative/app.epoch", str(tmp_path), str(tmp_path / "missing" / "app.epoch"), 7, ""):
+        with pytest.raises(ConfigurationError, match="PERMJWT_REVOCATION_EPOCH_FILE"):
+            load_settings({"PERMJWT_REVOCATION_EPOCH_FILE": wrong})

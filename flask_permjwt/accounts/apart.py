@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
+
+from flask_permjwt.errors import ConfigurationError
 
 
 @contextmanager
@@ -34,7 +36,31 @@ def apart(db: SQLAlchemy, model: type[Any], *, writes: bool = True) -> Iterator[
 def is_private(db: SQLAlchemy, model: type[Any]) -> bool:
     """Tell whether no other process can reach the database: it is in memory, and all share its connection."""
     bind = db.session.get_bind(mapper=model.__mapper__)
-    return isinstance(bind, Engine) and isinstance(bind.pool, StaticPool | SingletonThreadPool)
+    return _shares_connections(bind) and _is_in_memory(bind)
+
+
+def check_pool(db: SQLAlchemy, model: type[Any]) -> None:
+    """Refuse a pool with which nothing is apart.
+
+    Raises:
+        ConfigurationError: all, or all in a thread, would share one connection to a database that others reach.
+    """
+    bind = db.session.get_bind(mapper=model.__mapper__)
+    if _shares_connections(bind) and not _is_in_memory(bind):
+        raise ConfigurationError(
+            f"{type(bind.engine.pool).__name__} shares one connection, and revocations are read on a connection "
+            'of their own: take "poolclass" out of SQLALCHEMY_ENGINE_OPTIONS, or set it to QueuePool or NullPool'
+        )
+
+
+def _shares_connections(bind: Engine | Connection) -> bool:
+    return isinstance(bind.engine.pool, StaticPool | SingletonThreadPool)
+
+
+def _is_in_memory(bind: Engine | Connection) -> bool:
+    url = bind.engine.url
+    name = f"{url.database or ':memory:'} {dict(url.query)}"
+    return bind.dialect.name == "sqlite" and (":memory:" in name or "'mode': 'memory'" in name)
 
 
 def _is_writing_on_sqlite(db: SQLAlchemy, model: type[Any]) -> bool:

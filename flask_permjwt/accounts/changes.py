@@ -37,7 +37,11 @@ class Listener(Protocol):
         """For how many seconds after a change there may be tokens that it touches."""
         ...
 
-    def committed(self, changes: Sequence[Change]) -> None:
+    def announce(self) -> str | None:
+        """Take notice of changes that may be committed; returns what ``committed`` is to be given."""
+        ...
+
+    def committed(self, changes: Sequence[Change], announced: str | None = None) -> None:
         """Take notice of changes that were committed."""
         ...
 
@@ -119,14 +123,17 @@ class ChangeLog:
         with session.no_autoflush:  # what the caller left pending is the caller's to flush
             session.execute(insert(self._table), [_row(one) for one in changes], bind_arguments=self._bind)
         listener = self._listener()
-        if listener is None or self._is_part_of_another(session):
+        if listener is None:
+            return
+        announced = listener.announce()
+        if self._is_part_of_another(session):
             return
         written = self._monotonic()
 
         def tell() -> None:
             if self._monotonic() - written > PATIENCE / 2:
                 self._write_again(changes)
-            listener.committed(changes)
+            listener.committed(changes, announced)
 
         on_commit(session, tell)
 

@@ -11,8 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_permjwt.accounts.apart import apart
 from flask_permjwt.accounts.store import Rights, UserStore
-from flask_permjwt.errors import InvalidTokenError, OutdatedError
+from flask_permjwt.errors import AuthError, InvalidTokenError, OutdatedError
 from flask_permjwt.policy.permissions import Grants, valid_grants
+from flask_permjwt.signals import told_of
 from flask_permjwt.tokens.cache import BoundedCache
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import VerifiedToken
@@ -95,7 +96,14 @@ class CurrentRights:
         read_at = self._monotonic()
         inside = getattr(self._store, "inside", None)
         if inside is None:
-            return self._hold(token, read_at, self._ask(self._store, token), is_settled=True)
+            try:
+                rights = self._ask(self._store, token)
+            except AuthError:
+                raise
+            except Exception as error:  # noqa: BLE001  # a store of the app's own: it cannot be asked, whatever it is
+                _log.warning("permissions cannot be read: %s", told_of(error))
+                raise OutdatedError from None
+            return self._hold(token, read_at, rights, is_settled=True)
         try:
             with apart(self._db, self._model, writes=False) as session:
                 # In memory, there is no second connection: what is read there may yet be rolled back.

@@ -13,12 +13,17 @@ from flask_permjwt.signals import SessionEnded, TokenRevoked
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenType, VerifiedToken
 
+_MAX_TEXT: Final = 255
+_MAX_TOKEN: Final = 2**20
+_MAX_COUNT: Final = 2**63 - 1
+
 
 class Revocations:
     """Revokes tokens and sessions, and takes notice of what a user store of your own changed.
 
     Everything joins ``db.session`` and takes effect when the caller commits: in this process at once, in the
-    others of this machine with their next request, elsewhere within ``PERMJWT_REVOCATION_INTERVAL``.
+    others of this machine with their next request, elsewhere within ``PERMJWT_REVOCATION_INTERVAL``. A value of
+    the wrong type raises TypeError, and one that no token can hold ValueError.
 
     Args:
         db: the app's Flask-SQLAlchemy object.
@@ -52,7 +57,7 @@ class Revocations:
         Raises:
             InvalidTokenError: it is no token of this app.
         """
-        verified = self._verify(token)
+        verified = self._verify(_text("token", token, _MAX_TOKEN))
         if verified.type is TokenType.REFRESH:
             if self._sessions.end(verified.session_id, verified.subject, now=self._clock()):
                 self._recorder.record(SessionEnded(subject=verified.subject, session_id=verified.session_id))
@@ -68,7 +73,7 @@ class Revocations:
         Raises:
             UnknownSessionError: there is none with this id.
         """
-        subject = self._sessions.subject_of(session_id)
+        subject = self._sessions.subject_of(_text("session_id", session_id))
         if subject is None:
             raise UnknownSessionError
         if self._sessions.end(session_id, subject, now=self._clock()):
@@ -81,7 +86,7 @@ class Revocations:
             subject: the public id of the user.
             token_version: what it is now.
         """
-        self._changes.user(self._db.session, subject, token_version)
+        self._changes.user(self._db.session, _text("subject", subject), _count("token_version", token_version))
 
     def rights_changed(self, subject: str, version: int) -> None:
         """Take notice that a store of your own changed what a user may do: it will be read again.
@@ -90,7 +95,7 @@ class Revocations:
             subject: the public id of the user.
             version: what ``Rights.versions["u"]`` is now.
         """
-        self._changes.rights(self._db.session, subject, version)
+        self._changes.rights(self._db.session, _text("subject", subject), _count("version", version))
 
     def role_changed(self, role_id: str, version: int) -> None:
         """Take notice that a store of your own changed what a role may do: its users' rights will be read again.
@@ -99,4 +104,20 @@ class Revocations:
             role_id: the role's key in ``Rights.versions``.
             version: what it is there now.
         """
-        self._changes.role(self._db.session, role_id, version)
+        self._changes.role(self._db.session, _text("role_id", role_id), _count("version", version))
+
+
+def _text(name: str, value: object, limit: int = _MAX_TEXT) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if not 0 < len(value) <= limit:
+        raise ValueError(f"{name} must have 1 to {limit} characters")
+    return value
+
+
+def _count(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
+    if not 0 <= value <= _MAX_COUNT:
+        raise ValueError(f"{name} must be from 0 to 2**63 - 1")
+    return value

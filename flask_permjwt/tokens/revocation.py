@@ -90,7 +90,7 @@ class RevocationState:
         self._stretch: Final = lasts / 4
         self._slices: tuple[_Slice, ...] = ()
         self._latest = 0.0
-        self._lock: Final = Lock()
+        self._lock = Lock()
         self.epoch = 0
         """Rises with whatever is learnt: what was judged at an epoch stands while it lasts."""
 
@@ -115,6 +115,11 @@ class RevocationState:
             if learnt:
                 # Last: whoever sees the new epoch sees what it stands for.
                 self.epoch += 1
+
+    def start_over_after_fork(self) -> None:
+        """Forget who held the lock, and let every token be judged anew: that thread may have been half-way."""
+        self._lock = Lock()
+        self.epoch += 1
 
     def forget(self, *, now: float, monotonic: float) -> None:
         """Forget what can concern no living token any more."""

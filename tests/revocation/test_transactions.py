@@ -167,3 +167,28 @@ def test_an_expired_token_needs_no_entry(here, wait):
     before = count()
     here.within(lambda: here.permjwt.revocations.revoke_token(login.access_token))
     assert count() == before
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda face: face.user_voided("u", "2"), TypeError),
+        (lambda face: face.user_voided("u", True), TypeError),
+        (lambda face: face.user_voided("u", -1), ValueError),
+        (lambda face: face.user_voided("u", 2**63), ValueError),
+        (lambda face: face.user_voided("", 1), ValueError),
+        (lambda face: face.user_voided("u" * 256, 1), ValueError),
+        (lambda face: face.user_voided(7, 1), TypeError),
+        (lambda face: face.rights_changed("u", 1.5), TypeError),
+        (lambda face: face.rights_changed(None, 1), TypeError),
+        (lambda face: face.role_changed(b"r", 1), TypeError),
+        (lambda face: face.role_changed("r", None), TypeError),
+        (lambda face: face.revoke_session(None), TypeError),
+        (lambda face: face.revoke_token(b"a.b.c"), TypeError),
+    ],
+)
+def test_what_no_token_can_hold_is_refused_before_it_is_written(pair, call, error):
+    here, _ = pair()
+    with pytest.raises(error):
+        here.within(lambda: call(here.permjwt.revocations))
+    assert here.within(lambda: here.db.session.query(here.permjwt.models.change).count()) == 0

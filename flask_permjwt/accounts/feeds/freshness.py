@@ -11,7 +11,8 @@ from weakref import WeakSet
 
 from flask_permjwt.accounts.feeds.host import HostEpoch
 from flask_permjwt.accounts.feeds.protocol import Feed, FeedError
-from flask_permjwt.errors import OutdatedError
+from flask_permjwt.errors import ConfigurationError, OutdatedError
+from flask_permjwt.signals import told_of
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.revocation import Change, RevocationState
 
@@ -21,6 +22,9 @@ _SLACK: Final = 0.05
 
 _PATIENCE: Final = 0.25
 """Seconds after which they go on without it, as long as what is known is not too old."""
+
+_LONG_PATIENCE: Final = 3
+"""Seconds after which they are refused, where it is. At the start, when all must be read, they wait longer."""
 
 _RETRY: Final = 0.5
 """Seconds between attempts at least, while nobody answers."""
@@ -74,13 +78,18 @@ class Freshness:
         self._failing = False
         _living.add(self)
 
-    def committed(self, changes: Sequence[Change]) -> None:
+    def announce(self) -> str | None:
+        """Tell the others that this process writes changes which may be committed."""
+        return self._feed.announce()
+
+    def committed(self, changes: Sequence[Change], announced: str | None = None) -> None:
         """Take notice of changes that this process made and committed, and tell the others."""
         self.state.apply(changes, now=self._clock(), monotonic=self._monotonic())
+        # First where they look, then that they should.
+        self._feed.publish(changes, announced)
         risen = self.host.rise()
         if risen == self.seen_at_host + 1:
             self.seen_at_host = risen  # it was us alone
-        self._feed.publish(changes)
 
     def catch_up(self) -> None:
         """Ask the feed if it is time to; one thread does while others go on, unless they need its answer.
@@ -88,36 +97,42 @@ class Freshness:
         Raises:
             OutdatedError: 503, what is known is too old, and nobody can be asked.
         """
-        if self._lock.acquire(blocking=False) or self._waited():
+        came = self._monotonic()
+        if self._lock.acquire(blocking=False) or self._waited(came):
             try:
-                if self._is_due():
+                if self._is_due(came):
                     self._ask()
             finally:
                 self._lock.release()
         if self._monotonic() - self._contact_at > self._max_staleness:
             raise OutdatedError(retry_after=max(1, self._interval))
 
-    def renew_lock(self) -> None:
-        """Forget who holds the lock: after a fork, that thread is not here."""
+    def start_over_after_fork(self) -> None:
+        """Forget who held the locks, and what they were about to note: those threads are not here."""
         self._lock = Lock()
+        self.state.start_over_after_fork()
+        self._feed.start_over()
+        self._asked_at = self.next_at = _NEVER
 
-    def _waited(self) -> bool:
+    def _waited(self, now: float) -> bool:
         """Wait for the thread that is asking, where its answer is needed; tell whether the lock was got."""
-        now = self._monotonic()
         age = now - self._contact_at
-        if self._interval > 0 and age <= self._interval + _SLACK and self.host.counter[0] == self.seen_at_host:
-            return False
-        if age > self._max_staleness:
+        if self._contact_at == _NEVER or (self._interval == 0 and age <= self._max_staleness):
             patience = 0 if self._failing else self._max_staleness
+        elif age > self._max_staleness:
+            patience = 0 if self._failing else self._asked_at + _LONG_PATIENCE - now
+        elif age <= self._interval + _SLACK and self.host.counter[0] == self.seen_at_host:
+            return False
         else:
             patience = self._asked_at + _PATIENCE - now
         return self._lock.acquire(timeout=max(0, patience))
 
-    def _is_due(self) -> bool:
-        since = self._monotonic() - self._asked_at
+    def _is_due(self, came: float) -> bool:
+        """Tell whether the feed must be asked, for a request that came at that time."""
         if self._failing:
-            return since >= max(self._interval, _RETRY)
-        return since >= self._interval or self.host.counter[0] != self.seen_at_host
+            return self._monotonic() - self._asked_at >= max(self._interval, _RETRY)
+        # Who asked after the request had come has asked for it too.
+        return came - self._asked_at >= self._interval or self.host.counter[0] != self.seen_at_host
 
     def _ask(self) -> None:
         self.host.look()
@@ -128,9 +143,11 @@ class Freshness:
             self._feed.start_over()
         self._latest = now
         try:
-            for changes in self._feed.read():
+            for changes in self._feed.read(urgent=seen_at_host != self.seen_at_host):
                 self.state.apply(changes, now=now, monotonic=self._monotonic())
-        except FeedError as error:
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, nothing was learnt, and requests need an answer
             self._note_failure(error)
             self._asked_at = self._monotonic()
             retry_at = self._asked_at + max(self._interval, _RETRY)
@@ -143,19 +160,20 @@ class Freshness:
         self.state.forget(now=now, monotonic=began)
         self.next_at = began + self._interval
 
-    def _note_failure(self, error: FeedError) -> None:
+    def _note_failure(self, error: Exception) -> None:
         if not self._failing:
-            _log.warning("%s: going on with what is known for %g seconds", error, self._max_staleness)
+            why = error if isinstance(error, FeedError) else told_of(error)
+            _log.warning("%s: going on with what is known for %g seconds", why, self._max_staleness)
             self._failing = True
 
 
 _living: Final[WeakSet[Freshness]] = WeakSet()
 
 
-def _renew_locks() -> None:
+def _start_over() -> None:
     for one in list(_living):
-        one.renew_lock()
+        one.start_over_after_fork()
 
 
 with suppress(AttributeError):  # there is no fork on Windows
-    os.register_at_fork(after_in_child=_renew_locks)
+    os.register_at_fork(after_in_child=_start_over)

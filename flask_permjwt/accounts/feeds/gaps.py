@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-RECENT: Final = 1000
-"""So many ids below the highest may belong to transactions that were open when everything was read."""
+Skipped = tuple[int, int]
+"""The first and the last of a row of ids that were not there."""
 
 
 @dataclass(slots=True)
@@ -33,30 +33,35 @@ class SeenIds:
         self.gaps: list[Gap] = []
         self.highest: int | None = None
 
+    def begin(self, highest: int, skipped: Iterable[Skipped], *, monotonic: float) -> None:
+        """Note what a reading of everything found.
+
+        Args:
+            highest: of the ids that were there; 0 for none, so that every id is still to come.
+            skipped: those below that may belong to transactions which were open then.
+            monotonic: seconds, by a clock that only goes forward: when the reading began.
+        """
+        self.highest = highest
+        self.gaps = [Gap(low, high, monotonic) for low, high in skipped]
+
     def see(self, ids: Iterable[int], *, monotonic: float) -> None:
-        """Note ids that were read, in ascending order.
+        """Note ids that were read later, in ascending order.
 
         Args:
             ids: those of one reading.
-            monotonic: seconds, by a clock that only goes forward: when the reading began.
+            monotonic: as for ``begin``.
         """
-        first = self.highest is None
+        previous = self.highest or 0
         seen = list(ids)
-        below = [one for one in seen if self.highest is not None and one <= self.highest]
+        below = [one for one in seen if one <= previous]
         if below:
             self._fill(below)
-        previous = self.highest
-        if first and seen:
-            lowest = max(0, seen[-1] - RECENT)
-            previous = lowest
-            seen = [one for one in seen if one > lowest]
         for one in seen:
-            if previous is not None and one > previous:
+            if one > previous:
                 if one > previous + 1:
                     self.gaps.append(Gap(previous + 1, one - 1, monotonic))
                 previous = one
-        # Nothing was ever written: every id is still to come.
-        self.highest = previous or 0
+        self.highest = previous
         self.gaps = [gap for gap in self.gaps if monotonic - gap.since <= self._patience]
 
     def _fill(self, ids: list[int]) -> None:

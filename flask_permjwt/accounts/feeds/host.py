@@ -85,7 +85,8 @@ class HostEpoch:
                 self._warn(fault)
                 return
             if about.st_size < _SIZE:
-                os.ftruncate(file, _SIZE)
+                # Not only made longer: where the disk is full, a hole would end the process when it is looked at.
+                _lengthen(file)
             self.counter = memoryview(mmap.mmap(file, _SIZE)).cast("Q")
             self._inode = about.st_ino
         except (OSError, ValueError) as error:
@@ -97,6 +98,13 @@ class HostEpoch:
         if not self._has_warned:
             self._has_warned = True
             _log.warning("%s is not used, others learn of changes within the interval: %s", self._path, why)
+
+
+def _lengthen(file: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, _SIZE)
+    else:
+        os.pwrite(file, bytes(_SIZE), 0)
 
 
 def _fault(about: os.stat_result) -> str | None:

@@ -18,15 +18,25 @@ class Feed(Protocol):
     order. A transaction that commits late is not missed, nor is anything when the feed lost its data.
     """
 
-    def read(self) -> Iterator[Sequence[Change]]:
+    def read(self, *, urgent: bool = False) -> Iterator[Sequence[Change]]:
         """Give what is new, in portions. What was not consumed to the end is given again.
+
+        Args:
+            urgent: another process of this machine says that it committed a change.
 
         Raises:
             FeedError: that cannot be done now.
         """
         ...
 
-    def publish(self, changes: Sequence[Change]) -> None:
+    def announce(self) -> str | None:
+        """Tell other processes that a change is being written which is not committed yet, and may never be.
+
+        It raises nothing, and returns what ``publish`` is to be given.
+        """
+        ...
+
+    def publish(self, changes: Sequence[Change], announced: str | None = None) -> None:
         """Tell other processes of changes that were just committed; where that fails, they find them in time.
 
         It raises nothing.

@@ -1,18 +1,22 @@
 """The feed over Redis Streams: changes arrive without asking the database. Works on Valkey.
 
 The database stays the truth. Every change is a row there before it is published, and the table is read at the
-start, when Redis was away or lost its data, and every few seconds in any case: what was committed and never
-published is not lost. Redis can add to what is revoked, and take nothing away.
+start, when Redis was away, refuses to write or lost its data, and every few seconds in any case. Redis can add to
+what is revoked, and take nothing away.
+
+Before a change is committed, it is announced. Until it is published, readers ask the database as if there were no
+Redis: so a crash between commit and publication delays nothing.
 """
 
 import json
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from flask_permjwt.accounts.feeds.protocol import Feed
+from flask_permjwt.accounts.feeds.sql import PATIENCE
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.revocation import Change, Kind
@@ -22,7 +26,12 @@ _KEPT: Final = 100_000
 """Entries that the stream keeps, roughly."""
 
 _TIME_OUT: Final = 0.25
+_RETRY: Final = 1.0
+"""Seconds between attempts to publish, while Redis does not answer: each may take its whole time-out."""
+
+_MAX_EXPECTED: Final = 10_000
 _START: Final = "0-0"
+_UNKNOWN: Final = "?"
 _MAX_TEXT: Final = 255
 _MAX_LASTS: Final = 100 * 366 * 24 * 3600
 
@@ -48,11 +57,13 @@ class RedisFeed:
     ) -> None:
         self._client, self._errors = _connect(url)
         self._stream: Final = f"flask_permjwt:{name}:changes"
+        self._probe: Final = f"flask_permjwt:{name}:probe"
         self._marker: Final = f"flask_permjwt:{name}:generation"
         self._truth: Final = truth
         self._reconcile: Final = reconcile
         self._monotonic: Final = monotonic
         self._failing = False
+        self._publish_at = float("-inf")
         self.start_over()
 
     def start_over(self) -> None:
@@ -61,73 +72,128 @@ class RedisFeed:
         self._position: str | None = None
         self._generation: str | None = None
         self._truth_at = self._stream_at = float("-inf")
+        # What was announced and not published yet, with the time until when it may be.
+        self._expected: dict[str, float] = {}
 
-    def publish(self, changes: Sequence[Change]) -> None:
+    def announce(self) -> str | None:
+        """Append that a change is being written."""
+        announced = secrets.token_hex(8)
+        return announced if self._append([{"expect": announced}]) else None
+
+    def publish(self, changes: Sequence[Change], announced: str | None = None) -> None:
         """Append changes to the stream; where that fails, the others find them in the database."""
+        entries = [{"change": _write(change)} for change in changes]
+        if announced is not None:
+            entries.append({"done": announced})
+        self._append(entries)
+
+    def _append(self, entries: Sequence[dict[str, str]]) -> bool:
+        if self._monotonic() < self._publish_at:
+            return False
         try:
             with self._client.pipeline(transaction=False) as pipe:
-                for change in changes:
-                    pipe.xadd(self._stream, {"change": _write(change)}, maxlen=_KEPT, approximate=True)
+                for entry in entries:
+                    pipe.xadd(self._stream, entry, maxlen=_KEPT, approximate=True)
                 pipe.execute()
         except self._errors as error:
             self._note_failure(error)
+            self._publish_at = self._monotonic() + _RETRY
+            return False
+        return True
 
-    def read(self) -> Iterator[Sequence[Change]]:
+    def read(self, *, urgent: bool = False) -> Iterator[Sequence[Change]]:
         """Give what is new, in portions.
+
+        Args:
+            urgent: another process of this machine committed a change: it must be found, in the stream or else in
+                the database.
 
         Raises:
             FeedError: the database cannot be asked when it must be.
         """
         now = self._monotonic()
         found = self._read_stream(now)
-        if found is not None and now < self._truth_at:
-            yield found
-            return
         if found:
             yield found
-        yield from self._truth.read()
-        self._truth_at = now + self._reconcile
+        missed = found is None or (urgent and not found)
+        if missed or now >= self._truth_at or self._is_expecting(now):
+            yield from self._truth.read()
+            self._truth_at = now + self._reconcile
+
+    def _is_expecting(self, now: float) -> bool:
+        if self._expected:
+            self._expected = {one: until for one, until in self._expected.items() if until > now}
+        return bool(self._expected)
+
+    def _expect(self, announced: str, now: float) -> None:
+        if len(self._expected) >= _MAX_EXPECTED:
+            announced = _UNKNOWN
+        self._expected[announced] = now + PATIENCE
 
     def _read_stream(self, now: float) -> Sequence[Change] | None:
         """Return what is new in the stream; None where it does not continue what was read before."""
         if now < self._stream_at:
             return None
         try:
-            return self._continue()
+            return self._continue(now)
         except self._errors as error:
             self._note_failure(error)
             # Not with every read: an attempt may take its whole time-out.
             self._stream_at, self._position = now + self._reconcile, None
             return None
 
-    def _continue(self) -> Sequence[Change] | None:
+    def _continue(self, now: float) -> Sequence[Change] | None:
         with self._client.pipeline(transaction=False) as pipe:
+            # Whoever cannot write here cannot be heard here: a replica, or a server without memory.
+            pipe.set(self._probe, "1", ex=PATIENCE)
             pipe.get(self._marker)
-            pipe.xrevrange(self._stream, count=1)
+            pipe.xrange(self._stream, count=1)
+            pipe.xinfo_stream(self._stream)
             pipe.xrange(self._stream, min=f"({self._position or _START}", count=_PORTION)
-            generation, last, entries = pipe.execute()
+            probe, generation, oldest, about, entries = pipe.execute(raise_on_error=False)
+        for answer in (probe, generation, oldest, entries):
+            if isinstance(answer, Exception):
+                raise answer
         if self._failing:
             _log.warning("Redis carries revocations again")
             self._failing = False
-        top = last[0][0] if last else _START
-        position = self._position
-        if (
-            position is None
-            or generation != self._generation
-            or generation is None
-            or _order(top) < _order(position)
-        ):
+        # Of a stream that is not there, Redis tells nothing.
+        top = _START if isinstance(about, Exception) else str(about["last-generated-id"])
+        if generation is None or generation != self._generation or self._is_broken(oldest, top):
             self._generation = generation or self._mark()
-            # What is appended from now on is read from here; what came before, from the database.
+            # What is appended from now on is read from here; what came before, from the database. And what was
+            # announced before was not heard.
             self._position = top
+            self._expect(_UNKNOWN, now)
             return None
-        self._position = entries[-1][0] if entries else position
-        found = [_parse(fields.get("change")) for _, fields in entries]
-        changes = [change for change in found if change is not None]
-        whole = len(changes) == len(found) and len(entries) < _PORTION
-        if not whole:
+        if entries:
+            self._position = entries[-1][0]
+        changes = [change for _, fields in entries if (change := self._take(fields, now)) is not None]
+        if len(entries) >= _PORTION:
             self._truth_at = float("-inf")
         return changes
+
+    def _is_broken(self, oldest: Sequence[tuple[str, Any]], top: str) -> bool:
+        """Tell whether entries may be missing between what was read last and what can be read now."""
+        position = self._position
+        if position is None or _order(top) < _order(position):
+            return True
+        if _order(top) == _order(position):
+            return False
+        return not oldest or (position != _START and _order(oldest[0][0]) > _order(position))
+
+    def _take(self, fields: Mapping[str, str], now: float) -> Change | None:
+        """Return the change in an entry, or take notice of what else it says."""
+        if "expect" in fields:
+            self._expect(fields["expect"], now)
+        elif "done" in fields:
+            self._expected.pop(fields["done"], None)
+        else:
+            change = _parse(fields.get("change"))
+            if change is None:
+                self._truth_at = float("-inf")
+            return change
+        return None
 
     def _mark(self) -> str:
         """Give the stream a marker, by which readers see that it is not the one they knew."""
@@ -177,7 +243,7 @@ def _parse(text: str | None) -> Change | None:
     try:
         kind, target, version, expires_at, lasts = json.loads(text or "")
         change = Change(Kind(kind), target, version, expires_at, lasts)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     numbers = (change.version, change.expires_at, change.lasts)
     good = (

@@ -1,17 +1,17 @@
 """The feed in the app's database: the table into which every change is written, in its own transaction."""
 
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ColumnElement, Table, or_, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import ColumnElement, Table, inspect, or_, select
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from flask_permjwt.accounts.apart import apart, is_private
-from flask_permjwt.accounts.feeds.gaps import RECENT, SeenIds
+from flask_permjwt.accounts.apart import apart, check_pool, is_private
+from flask_permjwt.accounts.feeds.gaps import SeenIds, Skipped
 from flask_permjwt.accounts.feeds.protocol import FeedError
 from flask_permjwt.accounts.moments import to_seconds
 from flask_permjwt.accounts.records import ChangeMixin
@@ -20,6 +20,9 @@ from flask_permjwt.tokens.revocation import Change, Kind
 
 PATIENCE: Final = 600
 """Seconds after which a skipped id is given up. A transaction that takes half as long tells its changes again."""
+
+_SKEW: Final = 3600
+"""Seconds by which the clocks of hosts may differ when it is told how old a row is."""
 
 _PORTION: Final = 10_000
 _MAX_GAPS: Final = 50
@@ -32,13 +35,22 @@ class SQLFeed:
     Args:
         db: the app's Flask-SQLAlchemy object.
         model: the class of the entries.
+        clock: returns the time in seconds since 1970-01-01 UTC.
         monotonic: returns seconds, by a clock that only goes forward.
     """
 
-    def __init__(self, db: SQLAlchemy, model: type[ChangeMixin], *, monotonic: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        db: SQLAlchemy,
+        model: type[ChangeMixin],
+        *,
+        clock: Clock = time.time,
+        monotonic: Clock = time.monotonic,
+    ) -> None:
         self._db: Final = db
         self._model: Final = model
         self._table: Final[Table] = model.__table__  # type: ignore[attr-defined]  # mapped by build_models
+        self._clock: Final = clock
         self._monotonic: Final = monotonic
         self.start_over()
 
@@ -47,10 +59,13 @@ class SQLFeed:
         self._seen = SeenIds(PATIENCE)
         self._newest: tuple[Any, ...] | None = None
 
-    def publish(self, changes: Sequence[Change]) -> None:
+    def announce(self) -> None:
         """Do nothing: the row is the message."""
 
-    def read(self) -> Iterator[Sequence[Change]]:
+    def publish(self, changes: Sequence[Change], announced: str | None = None) -> None:
+        """Do nothing, likewise."""
+
+    def read(self, *, urgent: bool = False) -> Iterator[Sequence[Change]]:  # noqa: ARG002  # always asks
         """Give what is new, in portions.
 
         Raises:
@@ -58,24 +73,33 @@ class SQLFeed:
         """
         if is_private(self._db, self._model):
             return
+        if self._newest is None:
+            check_pool(self._db, self._model)
         try:
             with apart(self._db, self._model, writes=False) as session:
                 if session is not None:
                     yield from self._read(session)
         except SQLAlchemyError as error:
-            raise FeedError(_told(error)) from None
+            raise FeedError(self._why(error)) from None
 
     def _read(self, session: Session) -> Iterator[Sequence[Change]]:
         began = self._monotonic()
         is_first = self._seen.highest is None
         known, is_continued = self._newest, self._newest is None
-        newest = known
-        ids: deque[int] = deque(maxlen=RECENT if is_first else None)
+        newest, previous = known, 0
+        ids: list[int] = []
+        skipped: list[Skipped] = []
+        # Ids are given in the order of writing: what was skipped before an older row, nobody will commit any more.
+        recent = self._clock() - PATIENCE - _SKEW
         portion: list[Change] = []
         for row in self._rows(session):
             # Taken apart at once: there may be a million of them, and a row's attributes cost more.
             number, written, target, version, expires_at, lasts = row
-            ids.append(number)
+            if not is_first:
+                ids.append(number)
+            elif number > previous + 1 and to_seconds(expires_at) - lasts > recent:
+                skipped.append((previous + 1, number - 1))
+            previous = number
             if known is not None and number == known[0]:
                 is_continued = tuple(row) == known
             if newest is None or number > newest[0]:
@@ -92,7 +116,10 @@ class SQLFeed:
             self.start_over()
             yield from self._read(session)
             return
-        self._seen.see(ids, monotonic=began)
+        if is_first:
+            self._seen.begin(previous, skipped, monotonic=began)
+        else:
+            self._seen.see(ids, monotonic=began)
         self._newest = newest
 
     def _rows(self, session: Session) -> Any:
@@ -105,16 +132,23 @@ class SQLFeed:
             wanted = wanted.where(condition)
         return session.execute(wanted, bind_arguments=bind, execution_options={"yield_per": _PORTION})
 
+    def _why(self, error: SQLAlchemyError) -> str:
+        """Return what may be logged: the words of a driver may hold an address with a password."""
+        name = self._table.name
+        if self._newest is None and isinstance(error, OperationalError | ProgrammingError):
+            with suppress(SQLAlchemyError):
+                bind = self._db.session.get_bind(mapper=self._model.__mapper__)  # type: ignore[attr-defined]  # likewise
+                if not inspect(bind).has_table(name, schema=self._table.schema):
+                    return f"the table {name} is missing: run `flask db upgrade`, or db.create_all()"
+        return f"the database cannot be asked for revocations ({type(error).__name__})"
+
     def _wanted(self) -> ColumnElement[bool] | None:
         column, seen = self._table.c.id, self._seen
         if seen.highest is None:
             return None
-        if len(seen.gaps) > _MAX_GAPS:
-            return column >= min(gap.low for gap in seen.gaps)
+        gaps = sorted(seen.gaps, key=lambda gap: gap.low)
         # The highest itself too: it tells whether the table is still the same.
-        return or_(column >= seen.highest, *(column.between(gap.low, gap.high) for gap in seen.gaps))
-
-
-def _told(error: SQLAlchemyError) -> str:
-    """Return what may be logged: the words of a driver may hold an address with a password."""
-    return f"the database cannot be asked for revocations ({type(error).__name__})"
+        lowest = seen.highest
+        if len(gaps) > _MAX_GAPS:
+            lowest, gaps = gaps[_MAX_GAPS].low, gaps[:_MAX_GAPS]
+        return or_(column >= lowest, *(column.between(gap.low, gap.high) for gap in gaps))

@@ -1,6 +1,7 @@
 """Keeping up: how often the feed is asked, who waits for whom, and when requests are refused."""
 
 import os
+import time
 from threading import Event, Thread
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from flask_permjwt.accounts.feeds.freshness import Freshness
 from flask_permjwt.accounts.feeds.host import HostEpoch
 from flask_permjwt.accounts.feeds.protocol import FeedError
-from flask_permjwt.errors import OutdatedError
+from flask_permjwt.errors import ConfigurationError, OutdatedError
 from flask_permjwt.tokens.revocation import Change, Kind
 
 LASTS = 960.0
@@ -22,21 +23,30 @@ class FakeFeed:
     """A feed that can be filled, stopped and made to hang."""
 
     def __init__(self):
-        self.new, self.asked, self.is_gone, self.started_over, self.published = [], 0, False, 0, []
+        self.new, self.asked, self.is_gone, self.started_over = [], 0, False, 0
+        self.published, self.urgent, self.fault = [], [], None
         self.go_on, self.is_asked = Event(), Event()
         self.go_on.set()
 
-    def read(self):
+    def read(self, *, urgent=False):
         self.asked += 1
+        self.urgent.append(urgent)
         self.is_asked.set()
         self.go_on.wait(30)
+        if self.fault is not None:
+            raise self.fault
         if self.is_gone:
             raise FeedError("nobody there")
         portion, self.new = self.new, []
         yield portion
 
-    def publish(self, changes):
-        self.published += changes
+    def announce(self):
+        return "announced"
+
+    def publish(self, changes, announced=None):
+        self.published.append((list(changes), announced, self.host.counter[0] if self.host else None))
+
+    host = None
 
     def start_over(self):
         self.started_over += 1
@@ -156,9 +166,19 @@ def test_after_a_long_rest_the_first_request_asks_and_passes(make, feed, steady)
 def test_what_this_process_commits_is_known_at_once_and_told(make, feed, steady):
     freshness = make()
     request(freshness, steady)
-    freshness.committed([change()])
+    freshness.committed([change()], freshness.announce())
     assert len(freshness.state) == 1
-    assert feed.published == [change()]
+    assert feed.published == [([change()], "announced", None)]
+
+
+def test_a_change_can_be_found_before_the_others_are_told_to_look(make, feed, steady, tmp_path):
+    freshness = make(host=HostEpoch(tmp_path / "e"))
+    request(freshness, steady)
+    feed.host = freshness.host
+    before = freshness.host.counter[0]
+    freshness.committed([change()])
+    assert feed.published == [([change()], None, before)]
+    assert freshness.host.counter[0] == before + 1
 
 
 def test_a_change_on_the_same_host_is_asked_for_with_the_next_request(make, feed, steady, tmp_path):
@@ -171,6 +191,7 @@ def test_a_change_on_the_same_host_is_asked_for_with_the_next_request(make, feed
     assert len(ours.state) == 1
     request(ours, steady)
     assert feed.asked == 2
+    assert feed.urgent[-1]
 
 
 def test_ones_own_change_makes_nobody_ask_but_the_others(make, feed, steady, tmp_path):
@@ -257,6 +278,82 @@ def test_a_feed_that_hangs_holds_up_one_thread_and_not_the_others(make, feed, st
     steady.now += 31
     with pytest.raises(OutdatedError):
         request(freshness, steady)
+
+
+def test_with_an_interval_of_zero_nobody_goes_on_without_an_answer_that_is_younger_than_the_request(
+    make, feed, steady
+):
+    freshness = make(interval=0)
+    request(freshness, steady)
+    feed.go_on.clear()
+    feed.is_asked.clear()
+    steady.now += 0.1
+    asker, _ = _asking(freshness, steady)
+    assert feed.is_asked.wait(10)
+    steady.now += 0.1
+    others = [_asking(freshness, steady) for _ in range(4)]
+    steady.now += 0.1
+    others[0][0].join(0.4)
+    assert not any(done for _, done in others)
+    feed.new = []
+    feed.go_on.set()
+    for thread, _ in [(asker, None), *others]:
+        thread.join(10)
+    # The first began before the others came; one of these asked for all.
+    assert feed.asked == 3
+    assert all(done == [None] for _, done in others)
+
+
+def test_while_a_server_hangs_those_whose_knowledge_is_too_old_are_refused_soon(make, feed, steady):
+    freshness = make()
+    request(freshness, steady)
+    feed.go_on.clear()
+    feed.is_asked.clear()
+    steady.now += 31
+    asker, _ = _asking(freshness, steady)
+    assert feed.is_asked.wait(10)
+    steady.now += 4
+    began = time.monotonic()
+    for _ in range(5):
+        with pytest.raises(OutdatedError):
+            freshness.catch_up()
+    assert time.monotonic() - began < 2
+    feed.go_on.set()
+    asker.join(10)
+
+
+def test_whatever_the_feed_raises_requests_get_an_answer_and_later_ones_go_on(make, feed, steady, caplog):
+    freshness = make()
+    request(freshness, steady)
+    feed.fault = RuntimeError("a secret")
+    steady.now += 2
+    request(freshness, steady)
+    steady.now += 40
+    with pytest.raises(OutdatedError):
+        request(freshness, steady)
+    feed.fault = None
+    steady.now += 2
+    request(freshness, steady)
+    assert "secret" not in caplog.text
+    feed.fault = ConfigurationError("fix this")
+    steady.now += 2
+    with pytest.raises(ConfigurationError):
+        request(freshness, steady)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_while_a_thread_was_learning_does_not_hang_the_child(make, feed, steady):
+    freshness = make()
+    request(freshness, steady)
+    epoch = freshness.state.epoch
+    with freshness.state._lock:
+        child = os.fork()
+        if child == 0:
+            feed.new = [change()]
+            freshness.committed([change("s2")])
+            request(freshness, steady)
+            os._exit(0 if freshness.state.epoch > epoch and feed.started_over == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

@@ -137,3 +137,26 @@ def test_each_user_and_app_has_a_file_of_its_own():
     one = default_path("app")
     assert one != default_path("other")
     assert str(os.geteuid()) in one.name
+
+
+@pytest.mark.parametrize("has_fallocate", [True, False])
+def test_where_the_disk_is_full_the_interval_holds_and_the_process_lives(path, monkeypatch, caplog, has_fallocate):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    if has_fallocate:
+        monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    else:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+        monkeypatch.setattr(os, "pwrite", full)
+    epoch = HostEpoch(path)
+    epoch.look()
+    assert epoch.counter == [0]
+    assert "the interval" in caplog.text
+
+
+def test_without_fallocate_the_file_is_written_to(path, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    epoch = HostEpoch(path)
+    assert epoch.rise() == 1
+    assert path.stat().st_size == 8

@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 from sqlalchemy import delete, event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from flask_permjwt.accounts.feeds.conformance import FeedConformance
@@ -102,6 +103,41 @@ def test_a_rolled_back_id_is_given_up_in_time(make_place, fake_clock):
     assert not feed._seen.gaps
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("postgresql", marks=pytest.mark.postgresql),
+        pytest.param("mariadb", marks=pytest.mark.mariadb),
+    ],
+)
+@pytest.mark.parametrize("between", [1, 1100])
+def test_a_process_that_starts_while_a_transaction_is_open_does_not_miss_its_commit(make_place, kind, between):
+    place = make_place(kind)
+    late = some()
+    commit_late = place.begin(*late)
+    place.begin(*some(between))()
+    feed = SQLFeed(place.db, place.model)
+    assert len(read(feed)) == between
+    commit_late()
+    assert set(late) <= set(read(feed))
+
+
+def test_what_was_skipped_before_an_old_row_is_not_looked_for(make_place, fake_clock):
+    place = make_place("sqlite")
+    old = Change(Kind.SESSION, "old", 0, fake_clock() - 7200 + 960, 960)
+    place.begin(*some(3), old, *some(3))()
+    place.db.session.execute(delete(place.model).where(place.model.id.in_((1, 2, 6))))
+    place.db.session.commit()
+    feed = SQLFeed(place.db, place.model, clock=fake_clock)
+    read(feed)
+    assert [(gap.low, gap.high) for gap in feed._seen.gaps] == [(1, 2), (6, 6)]
+    place.db.session.execute(delete(place.model).where(place.model.id == 3))
+    place.db.session.commit()
+    feed.start_over()
+    read(feed)
+    assert [(gap.low, gap.high) for gap in feed._seen.gaps] == [(6, 6)]
+
+
 @pytest.mark.postgresql
 def test_more_gaps_than_one_question_should_hold_are_all_looked_for(make_place):
     place = make_place("postgresql")
@@ -121,12 +157,31 @@ def test_more_gaps_than_one_question_should_hold_are_all_looked_for(make_place):
     assert set(late) <= set(read(feed))
 
 
-def test_a_database_that_cannot_be_asked_is_a_feed_error_without_its_words(place):
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_database_that_cannot_be_asked_is_a_feed_error_without_its_words(place, monkeypatch, is_known):
+    feed = SQLFeed(place.db, place.model)
+    place.begin(*some())()
+    if is_known:
+        read(feed)
+
+    def gone(*_, **__):
+        raise OperationalError("SELECT", {}, Exception("the password is 'secret'"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "execute", gone)
+        with pytest.raises(FeedError, match="cannot be asked") as caught:
+            read(feed)
+    assert "secret" not in str(caught.value)
+    new = some()
+    place.begin(*new)()
+    assert set(new) <= set(read(feed))
+
+
+def test_a_table_that_is_missing_is_named_with_the_remedy(place):
     feed = SQLFeed(place.db, place.model)
     place.db.drop_all()
-    with pytest.raises(FeedError, match="cannot be asked") as caught:
+    with pytest.raises(FeedError, match=r"permjwt_changes is missing: run `flask db upgrade`"):
         read(feed)
-    assert "permjwt_changes" not in str(caught.value)
     place.db.create_all()
     new = some()
     place.begin(*new)()
