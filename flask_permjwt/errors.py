@@ -168,6 +168,13 @@ class EmailTakenError(AccountError):
     default_description = "This e-mail address is taken."
 
 
+class IdentityTakenError(AccountError):
+    """An issuer's subject that is another user here."""
+
+    error = "identity_taken"
+    default_description = "This identity belongs to another user."
+
+
 class RoleTakenError(AccountError):
     """Another role has this name, or one that compares equal."""
 
@@ -246,6 +253,14 @@ class OutdatedError(RetryLaterError):
     error = "temporarily_unavailable"
     status = 503
     default_description = "Whether the token was revoked cannot be told now: try again later."
+
+
+class KeysUnavailableError(RetryLaterError):
+    """A token of another issuer, whose keys cannot be had now."""
+
+    error = "temporarily_unavailable"
+    status = 503
+    default_description = "The keys of the token's issuer cannot be had now: try again later."
 
 
 class EmailNotVerifiedError(AuthError):

@@ -3,7 +3,7 @@
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from flask import Blueprint, Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -19,12 +19,14 @@ from flask_permjwt.accounts.feeds.protocol import Feed
 from flask_permjwt.accounts.feeds.redis import RedisFeed
 from flask_permjwt.accounts.feeds.sql import SQLFeed
 from flask_permjwt.accounts.housekeeping import Housekeeping
+from flask_permjwt.accounts.identities import Identities
 from flask_permjwt.accounts.issuing import TokenIssuer
 from flask_permjwt.accounts.models import Models, build_models
 from flask_permjwt.accounts.password_rules import ExtraRule, PasswordRules
 from flask_permjwt.accounts.passwords import Passwords
 from flask_permjwt.accounts.proofs import Limits, PasswordProofs
 from flask_permjwt.accounts.revocations import Revocations
+from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.accounts.self_service import Lifetimes, SelfService
 from flask_permjwt.accounts.service import Accounts
 from flask_permjwt.accounts.sessions import Sessions
@@ -51,6 +53,9 @@ from flask_permjwt.web.responses import register_account_errors
 from flask_permjwt.web.state import EXTENSION, AppState, app_state
 from flask_permjwt.web.table import PolicyTable
 from flask_permjwt.web.transports import Transport, cookie_room
+
+if TYPE_CHECKING:
+    from flask_permjwt.accounts.outside import OutsideTokens
 
 _RECONCILE: Final = 5
 """Seconds after which the database is asked even where Redis carries revocations."""
@@ -111,6 +116,14 @@ class PermJWT:
         )
         self.revocations: Final = Revocations(
             db, self._changes, self._sessions, self._recorder, verify=_verify_any, clock=clock
+        )
+        self.identities: Final = Identities(
+            db,
+            self.models,
+            self._store,
+            create_in=self._quiet_store_in if user_store is None else None,
+            recorder=self._recorder,
+            clock=clock,
         )
         if app is not None:
             self.init_app(app)
@@ -218,7 +231,14 @@ class PermJWT:
             ),
             transport=transport,
             tokens=AccessTokens(
-                settings, transport, codec, freshness, rights, clock=self._clock, monotonic=self._monotonic
+                settings,
+                transport,
+                codec,
+                freshness,
+                rights,
+                self._build_outside(settings),
+                clock=self._clock,
+                monotonic=self._monotonic,
             ),
             table=PolicyTable(app, default_deny=settings.default_deny),
             finisher=Finisher(app),
@@ -231,6 +251,17 @@ class PermJWT:
         register_account_errors(app)
         register_templates(app)
         app.cli.add_command(permjwt_cli)
+
+    def _build_outside(self, settings: Settings) -> "OutsideTokens | None":
+        if not settings.issuers:
+            return None
+        # Loaded for those who name issuers, and all that fetches over HTTP with it.
+        from flask_permjwt.accounts.outside import build_outside  # noqa: PLC0415
+
+        return build_outside(settings, self.identities, monotonic=self._monotonic)
+
+    def _quiet_store_in(self, session: AnySession) -> SQLUserStore[Any]:
+        return SQLUserStore(self._db, self.models, self._passwords, clock=self._clock, session=session)
 
     def _build_freshness(self, app: Flask, settings: Settings, key: Key) -> tuple[Freshness, CurrentRights]:
         # Until then, some token may live that was issued before a change which nobody has heard of.

@@ -1,10 +1,10 @@
 """Setting types: how a value of ``app.config`` is read. Each reader returns the value or refuses it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 LOCATIONS: Final = ("headers", "cookies")
 
@@ -152,6 +152,23 @@ def one_of(choices: tuple[str, ...]) -> Callable[[object], str]:
         return by_folded[value.casefold()]
 
     return read
+
+
+def optional_one_of(choices: tuple[str, ...]) -> Callable[[object], str | None]:
+    """Return a reader of one of these words, in any case, or None."""
+    read = one_of(choices)
+
+    def read_optional(value: object) -> str | None:
+        return None if value is None else read(value)
+
+    return read_optional
+
+
+def mappings(value: object) -> tuple[Mapping[str, Any], ...]:
+    """Read a list of dicts; what is in them is read elsewhere."""
+    if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
+        raise WrongValueError("a list of dicts")
+    return tuple(value)
 
 
 def locations(value: object) -> tuple[str, ...]:

@@ -213,6 +213,28 @@ class Settings:
         "The file by which the processes of one machine tell each other at once: a path, 'auto' for one in the "
         "system's folder for temporary files (for none where the app is TESTING), or 'off'.",
     )
+    issuers: tuple[Mapping[str, Any], ...] = _setting(
+        (),
+        kinds.mappings,
+        "Others whose access tokens are taken, such as Entra ID, Auth0 or Keycloak: a list of dicts, as "
+        "docs/issuers.md tells. Needs the extra issuers.",
+    )
+    issuer_users: str | None = _setting(
+        None,
+        kinds.optional_one_of(("find", "create")),
+        "What current_user is for their tokens: None, the user linked to the issuer's subject ('find'), or such a "
+        "user, made when there is none ('create').",
+    )
+    jwks_stale: float = _setting(
+        24 * 3600,
+        kinds.seconds,
+        "For how many seconds an issuer's keys are used beyond their lifetime while it cannot be reached.",
+    )
+    jwks_cooldown: int = _setting(
+        30,
+        kinds.lifetime,
+        "Seconds after a fetch of an issuer's keys before an unknown key, or a failure, brings another one.",
+    )
     default_deny: bool = _setting(
         False, kinds.boolean, "Close every view that is neither guarded nor marked @public."
     )
@@ -298,6 +320,14 @@ def _refuse_contradictions(settings: Settings) -> None:
     refuse(
         settings.cookie_sliding and not settings.cookies,
         "PERMJWT_COOKIE_SLIDING renews cookies: add 'cookies' to PERMJWT_TOKEN_LOCATIONS, or leave it out",
+    )
+    refuse(
+        bool(settings.issuers) and not settings.headers,
+        "PERMJWT_ISSUERS takes tokens in the header: add 'headers' to PERMJWT_TOKEN_LOCATIONS",
+    )
+    refuse(
+        settings.issuer_users is not None and not settings.issuers,
+        "PERMJWT_ISSUER_USERS is about tokens of PERMJWT_ISSUERS, and there are none: leave it out",
     )
     if not settings.cookies:
         return

@@ -1,15 +1,22 @@
-"""Databases for tests: each test that asks for one gets a fresh, empty one of its own."""
+"""Databases for tests, each fresh and empty; a clock that stands still; and somebody else who signs tokens."""
 
+import base64
+import hashlib
+import json
 import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from argon2 import PasswordHasher
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -45,6 +52,112 @@ class FakeClock:
 @pytest.fixture
 def fake_clock() -> FakeClock:
     return FakeClock()
+
+
+CURVES = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
+
+
+@cache
+def private_key(algorithm: str, number: int = 0, bits: int = 2048) -> Any:
+    """Make a key for an algorithm; the same one whenever the number is the same."""
+    if algorithm in CURVES:
+        return ec.generate_private_key(CURVES[algorithm]())
+    if algorithm in {"EdDSA", "Ed25519"}:
+        return ed25519.Ed25519PrivateKey.generate()
+    return rsa.generate_private_key(65537, bits)
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def public_jwk(key: Any) -> dict[str, str]:
+    """Write a public key as a JWK (RFC 7518 section 6)."""
+
+    def number(value: int, size: int | None = None) -> str:
+        return base64url(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
+
+    public = key.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        numbers = public.public_numbers()
+        return {"kty": "RSA", "n": number(numbers.n), "e": number(numbers.e)}
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        size, point = (public.curve.key_size + 7) // 8, public.public_numbers()
+        curve = f"P-{public.curve.key_size}"
+        return {"kty": "EC", "crv": curve, "x": number(point.x, size), "y": number(point.y, size)}
+    return {"kty": "OKP", "crv": "Ed25519", "x": base64url(public.public_bytes_raw())}
+
+
+def signature(algorithm: str, key: Any, signed: bytes) -> bytes:
+    """Sign by RFC 7518 section 3 and RFC 8037, with no JOSE library."""
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.sign(signed)
+    digest = getattr(hashes, f"SHA{algorithm[2:]}")()
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        size = (key.key_size + 7) // 8
+        return b"".join(
+            one.to_bytes(size, "big") for one in decode_dss_signature(key.sign(signed, ec.ECDSA(digest)))
+        )
+    if algorithm.startswith("PS"):
+        return key.sign(signed, padding.PSS(padding.MGF1(digest), hashlib.new(digest.name).digest_size), digest)
+    return key.sign(signed, padding.PKCS1v15(), digest)
+
+
+class Outsider:
+    """Somebody else who signs tokens: whatever they are told to."""
+
+    name = "https://login.example.com/tenant/v2.0"
+    audience = "api://reports"
+    now = 1_800_000_000
+
+    def __init__(self, algorithm: str = "RS256", kid: str = "k1") -> None:
+        self.algorithm, self.kid = algorithm, kid
+        self.key = private_key(algorithm)
+
+    def jwks(self, **members: object) -> dict[str, Any]:
+        """Return the key set; members of its one key as keywords."""
+        return {"keys": [{**public_jwk(self.key), "kid": self.kid, "use": "sig", **members}]}
+
+    @property
+    def header(self) -> dict[str, Any]:
+        return {"alg": self.algorithm, "typ": "JWT", "kid": self.kid}
+
+    def claims(self, **members: Any) -> dict[str, Any]:
+        usual = {"iss": self.name, "aud": self.audience, "sub": "alice", "iat": self.now, "exp": self.now + 3600}
+        return {name: value for name, value in {**usual, **members}.items() if value is not None}
+
+    def token(self, **claims: Any) -> str:
+        """Sign claims: the usual ones unless given; None leaves one out."""
+        return self.sign(self.header, self.claims(**claims))
+
+    def sign(self, header: object, payload: object, *, key: Any = None, algorithm: str | None = None) -> str:
+        """Sign anything: bytes as they are, all else as JSON."""
+        parts = [one if isinstance(one, bytes) else json.dumps(one).encode() for one in (header, payload)]
+        signed = ".".join(map(base64url, parts))
+        made = signature(algorithm or self.algorithm, key or self.key, signed.encode())
+        return f"{signed}.{base64url(made)}"
+
+
+@pytest.fixture
+def outsider() -> Outsider:
+    return Outsider()
+
+
+@pytest.fixture
+def make_outsider() -> type[Outsider]:
+    return Outsider
+
+
+@pytest.fixture
+def make_key() -> Callable[..., Any]:
+    """Return ``private_key``."""
+    return private_key
+
+
+@pytest.fixture
+def jwk_of() -> Callable[[Any], dict[str, str]]:
+    """Return ``public_jwk``."""
+    return public_jwk
 
 
 @pytest.fixture

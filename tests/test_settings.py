@@ -77,6 +77,14 @@ def test_keys_of_others_are_left_alone():
         ("access_token_expires", 10**400),
         ("access_cookie_name", "a;b"),
         ("issuer", 5),
+        ("issuers", {"issuer": "x"}),
+        ("issuers", "https://login.example.com"),
+        ("issuers", ["https://login.example.com"]),
+        ("issuers", None),
+        ("issuer_users", True),
+        ("issuer_users", "email"),
+        ("jwks_stale", -1),
+        ("jwks_cooldown", 0),
         ("issuer", ""),
         ("audience", []),
         ("audience", [""]),
@@ -217,6 +225,8 @@ def test_everything_can_come_from_the_environment(monkeypatch):
         "TOKEN_CACHE_SIZE": "100",
         "AUDIT": "false",
         "AUDIT_EXPIRES": "3600",
+        "JWKS_STALE": "7200",
+        "JWKS_COOLDOWN": "60",
     }
     for name, value in given.items():
         monkeypatch.setenv(f"FLASK_PERMJWT_{name}", value)
@@ -229,7 +239,24 @@ def test_everything_can_come_from_the_environment(monkeypatch):
     assert settings.header_type == ""
     assert settings.default_deny
     untouched = [name for name in Settings.__slots__ if getattr(settings, name) == getattr(Settings(), name)]
-    assert untouched == ["cookie_secure"]
+    assert untouched == ["cookie_secure", "issuers", "issuer_users"]  # the last two need headers
+
+
+def test_issuers_can_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("FLASK_PERMJWT_ISSUERS", '[{"preset": "google", "audience": "my-client"}]')
+    monkeypatch.setenv("FLASK_PERMJWT_ISSUER_USERS", "Find")
+    app = Flask(__name__)
+    app.config.from_prefixed_env()
+    settings = load_settings(app.config)
+    assert settings.issuers == ({"preset": "google", "audience": "my-client"},)
+    assert settings.issuer_users == "find"
+
+
+def test_issuers_need_headers_and_users_need_issuers():
+    with pytest.raises(ConfigurationError, match="PERMJWT_TOKEN_LOCATIONS"):
+        load(issuers=[{"preset": "google"}], token_locations=["cookies"])
+    with pytest.raises(ConfigurationError, match="PERMJWT_ISSUERS"):
+        load(issuer_users="create")
 
 
 def test_the_environment_may_name_locations_with_a_comma(monkeypatch):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Table, insert, select
+from sqlalchemy.orm import Session
 
 from flask_permjwt.accounts.afterwards import on_commit
 from flask_permjwt.accounts.apart import apart
@@ -19,6 +20,7 @@ from flask_permjwt.accounts.bites import delete_some
 from flask_permjwt.accounts.columns import clean
 from flask_permjwt.accounts.moments import to_datetime, to_seconds
 from flask_permjwt.accounts.records import AuditMixin
+from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.signals import AccessDenied, Event, EventT, send, told_of
 from flask_permjwt.tokens.clock import Clock
 
@@ -103,11 +105,16 @@ class Recorder:
         self.anonymous_denials = 0
         """How many requests without a valid token were refused in this process."""
 
-    def record(self, event: Event) -> None:
-        """Write an event into the caller's transaction, and send its signal when that is committed."""
+    def record(self, event: Event, own_session: Session | None = None) -> None:
+        """Write an event into the caller's transaction, and send its signal when that is committed.
+
+        Args:
+            event: what happened.
+            own_session: where the caller works instead of ``db.session``.
+        """
         origin = self._origin()
         known = self._complete(event, origin)
-        session = self._db.session
+        session: AnySession = own_session or self._db.session
         if origin.audit:
             with session.no_autoflush:  # what the caller left pending is the caller's to flush
                 session.execute(insert(self._table), self._row(known), bind_arguments=self._bind)

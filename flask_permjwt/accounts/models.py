@@ -27,7 +27,14 @@ from sqlalchemy.schema import conv
 from flask_permjwt.accounts.columns import new_id, text_column
 from flask_permjwt.accounts.moments import utc_now
 from flask_permjwt.accounts.names import check_email, check_role_name, check_username
-from flask_permjwt.accounts.records import AuditMixin, ChangeMixin, CodeMixin, RotationMixin, SessionMixin
+from flask_permjwt.accounts.records import (
+    AuditMixin,
+    ChangeMixin,
+    CodeMixin,
+    IdentityMixin,
+    RotationMixin,
+    SessionMixin,
+)
 from flask_permjwt.errors import ConfigurationError
 
 MixinT = TypeVar("MixinT")
@@ -120,6 +127,7 @@ class Models:
         code: a one-time code.
         change: an entry of the revocation feed.
         audit: what happened.
+        identity: somebody as another issuer knows them.
         user: the app's own class, or ours.
         role: a role.
         user_permissions: what was granted to users directly: ``user_id``, ``permission``.
@@ -133,6 +141,7 @@ class Models:
     code: type[CodeMixin]
     change: type[ChangeMixin]
     audit: type[AuditMixin]
+    identity: type[IdentityMixin]
     user: Any = None
     role: Any = None
     user_permissions: Any = None
@@ -219,12 +228,19 @@ def _records(db: SQLAlchemy, bind_key: str | None) -> dict[str, Any]:
         ("Code", CodeMixin, "permjwt_codes", (("subject",), ("expires_at",))),
         ("Change", ChangeMixin, "permjwt_changes", (("expires_at",),)),
         ("Audit", AuditMixin, "permjwt_audit", (("subject", "at"), ("at",))),
+        ("Identity", IdentityMixin, "permjwt_identities", (("owner",),)),
     ):
         model = _declare(db, f"PermJWT{name}", mixin, table, bind_key)
         columns = _complete_table(model).c
         for keys in indexed:
             Index(conv(f"ix_{table}_{'_'.join(keys)}"), *(columns[key] for key in keys))
         declared[name.casefold()] = model
+    identities: Table = declared["identity"].__table__
+    identities.append_constraint(
+        UniqueConstraint(
+            identities.c.issuer, identities.c.subject, name=conv("uq_permjwt_identities_issuer_subject")
+        )
+    )
     return declared
 
 

@@ -46,6 +46,24 @@ class SessionMixin:
     rotated_at: Mapped[datetime | None] = mapped_column(DateTime)
 
 
+class IdentityMixin:
+    """Somebody as another issuer knows them, and the user here that they are.
+
+    Attributes:
+        id: the primary key.
+        owner: the public id of the user.
+        issuer: ``iss``, as the issuer writes it.
+        subject: ``sub`` there; unique together with ``issuer``.
+        created_at: when they were linked; naive UTC, whole seconds.
+    """
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    owner: Mapped[str] = mapped_column(text_column(255))
+    issuer: Mapped[str] = mapped_column(text_column(255))
+    subject: Mapped[str] = mapped_column(text_column(255))
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+
+
 class RotationMixin:
     """An exchange of a refresh token, remembered for as long as the old one may be presented again.
 

@@ -3,7 +3,7 @@
 from flask import Response, jsonify, request
 
 from flask_permjwt.api.body import load_body
-from flask_permjwt.api.endpoints import committed, endpoint, field, self_service
+from flask_permjwt.api.endpoints import committed, endpoint, field, own_user, self_service
 from flask_permjwt.api.schemas import (
     AddressSchema,
     CodeSchema,
@@ -13,7 +13,7 @@ from flask_permjwt.api.schemas import (
 )
 from flask_permjwt.errors import FeatureOffError, InvalidBodyError
 from flask_permjwt.web.decorators import public, requires_login
-from flask_permjwt.web.identity import current_principal, current_user
+from flask_permjwt.web.identity import current_principal
 from flask_permjwt.web.state import app_state
 
 _SENT = "If there is an account with this address, a mail is on its way."
@@ -73,7 +73,7 @@ def change_password() -> Response:
     with field("new_password"):
         service.change_password(
             current_principal,
-            current_user,
+            own_user(),
             body["old_password"],
             body["new_password"],
             address=request.remote_addr,

@@ -7,9 +7,18 @@ from functools import wraps
 from flask import Response, jsonify, request
 
 from flask_permjwt.accounts.issuing import IssuedTokens
+from flask_permjwt.accounts.models import UserMixin
 from flask_permjwt.accounts.self_service import SelfService
 from flask_permjwt.api.schemas import TokensSchema
-from flask_permjwt.errors import AuthError, FeatureOffError, InvalidBodyError, InvalidNameError, WeakPasswordError
+from flask_permjwt.errors import (
+    AuthError,
+    FeatureOffError,
+    InvalidBodyError,
+    InvalidNameError,
+    InvalidTokenError,
+    WeakPasswordError,
+)
+from flask_permjwt.web.identity import current_user
 from flask_permjwt.web.responses import http_error
 from flask_permjwt.web.state import AppState, app_state
 
@@ -50,6 +59,17 @@ def self_service() -> SelfService:
     if service is None:
         raise FeatureOffError
     return service
+
+
+def own_user() -> UserMixin:
+    """Return the user who asks.
+
+    Raises:
+        InvalidTokenError: 401, a token of another issuer stands for no user here.
+    """
+    if not current_user:
+        raise InvalidTokenError("The token's subject has no account here.")
+    return current_user
 
 
 @contextmanager

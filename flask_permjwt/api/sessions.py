@@ -6,7 +6,7 @@ from flask import Response, jsonify, request
 
 from flask_permjwt.api.body import has_body, load_body
 from flask_permjwt.api.credentials import presented
-from flask_permjwt.api.endpoints import committed, deliver, endpoint, paths
+from flask_permjwt.api.endpoints import committed, deliver, endpoint, own_user, paths
 from flask_permjwt.api.schemas import ConfirmSchema, LoginSchema, LogoutAllSchema, MeSchema, SessionSchema
 from flask_permjwt.errors import (
     InvalidBodyError,
@@ -148,7 +148,7 @@ def end_session() -> Response:
 @endpoint
 def me() -> Response:
     """GET /me."""
-    shown: dict[str, Any] = MeSchema().dump(current_user)
+    shown: dict[str, Any] = MeSchema().dump(own_user())
     shown["roles"] = sorted(current_principal.roles)
     shown["permissions"] = sorted(current_principal.permissions)
     return jsonify(shown)

@@ -17,7 +17,8 @@ class Principal:
     """Who a request acts for.
 
     Attributes:
-        subject: the user's public id (``sub``, RFC 7519 section 4.1.2); None when anonymous.
+        subject: the user's public id (``sub``, RFC 7519 section 4.1.2); None when anonymous. Of a token that
+            another issuer signed, the issuer's name, ``|`` and its ``sub``: never the id of a user here.
         grants: the permissions, ready for matching.
         roles: names of the roles held when the token was issued; for display, never for a decision.
         claims: all claims of the token; what is given is copied and made read-only all the way down.
@@ -26,6 +27,8 @@ class Principal:
         expiry: ``exp``, in seconds since 1970-01-01 UTC.
         authenticated_at: ``auth_time`` (OpenID Connect Core section 2): when the user last proved who they are, by
             a password say; likewise.
+        issuer: whose token it is, where PERMJWT_ISSUERS names others; None for our own.
+        local_user: the public id of the user here whom that issuer's subject stands for, if that was asked for.
 
     Raises:
         ValueError: ``claims`` are nested deeper than 32 levels.
@@ -39,6 +42,8 @@ class Principal:
     session_id: str | None = None
     expiry: float | None = None
     authenticated_at: float | None = None
+    issuer: str | None = None
+    local_user: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "claims", freeze(self.claims))

@@ -176,11 +176,13 @@ def _current_principal() -> Principal:
 def _current_user() -> Any:
     state = request_state()
     principal = resolve(state)
-    if principal.subject is None:
+    is_ours = principal.issuer is None
+    subject = principal.subject if is_ours else principal.local_user
+    if subject is None:
         return None
     if state.user is None:
-        user = state.app.store.get(principal.subject)
-        if user is None or not user.active or user.token_version != principal.claims.get("ver"):
+        user = state.app.store.get(subject)
+        if user is None or not user.active or (is_ours and user.token_version != principal.claims.get("ver")):
             if not state.enforced:
                 return None
             raise http_error(InvalidTokenError("The token's user is no longer active."))
@@ -192,7 +194,8 @@ current_principal = cast("Principal", LocalProxy(_current_principal))
 """Who the current request acts for; anonymous where a public view was called without a valid token."""
 
 current_user = cast("UserMixin", LocalProxy(_current_user))
-"""The user's row, loaded on first use; false where no valid token came.
+"""The user's row, loaded on first use; false where no valid token came, or one of another issuer whose subject
+stands for no user here.
 
 When the user was deleted or disabled since the token was issued, its first use ends the request with 401 in a
 guarded view; in a public one it is false.

@@ -7,7 +7,7 @@ revoked or changed, whenever anything was since the last time.
 import hmac
 import time
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Request
 
@@ -22,6 +22,9 @@ from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
 from flask_permjwt.tokens.revocation import Standing
 from flask_permjwt.web.transports import Source, Transport
 
+if TYPE_CHECKING:
+    from flask_permjwt.accounts.outside import OutsideTokens
+
 _NEVER: Final = -1
 # Read on every request; an attribute of an enumeration costs more.
 _HEADER: Final = Source.HEADER
@@ -34,8 +37,7 @@ class SeenToken:
     Attributes:
         token: what it says.
         starts: when its time comes, with the leeway, in seconds since 1970-01-01 UTC.
-        ends: when its time is over, likewise.
-        csrf: the CSRF value that is bound to it; empty for none.
+        ends: when its time is over, likewise; of another issuer's, when its key must be asked for again.
         judged: at which epoch of the revocation state it was judged last, and who it speaks for since. Both in
             one value, as another thread may be judging it too.
     """
@@ -56,6 +58,7 @@ class AccessTokens:
         codec: verifies and judges them.
         freshness: knows what was revoked or changed.
         rights: reads permissions that a token does not tell, or no longer.
+        outside: verifies tokens of other issuers; None where there are none.
         clock: returns the time in seconds since 1970-01-01 UTC.
         monotonic: returns seconds, by a clock that only goes forward.
     """
@@ -67,6 +70,7 @@ class AccessTokens:
         codec: TokenCodec,
         freshness: Freshness,
         rights: CurrentRights,
+        outside: "OutsideTokens | None" = None,
         *,
         clock: Clock = time.time,
         monotonic: Clock = time.monotonic,
@@ -80,6 +84,9 @@ class AccessTokens:
         self._freshness: Final = freshness
         self._state: Final = freshness.state
         self._rights: Final = rights
+        self._outside: Final = outside
+        if outside is not None:
+            outside.on_dropped = self.forget
         self._clock: Final = clock
         self._monotonic: Final = monotonic
         # A header that was seen before need not be parsed again: its very text is the key.
@@ -87,6 +94,7 @@ class AccessTokens:
         # So for a Cookie header; but that may change with every request while the token in it stays.
         self._by_line: Final[BoundedCache[SeenToken]] = BoundedCache(size)
         self._by_cookie: Final[BoundedCache[SeenToken]] = BoundedCache(size)
+        self._forgotten = 0
         self.vary: Final = _vary(settings)
         """What responses depend on besides Cookie (RFC 9110 section 12.5.5)."""
 
@@ -113,12 +121,16 @@ class AccessTokens:
                     and epoch == self._state.epoch
                 ):
                     return principal, seen.token, _HEADER
-                return self._judge(seen, self._by_header, header), seen.token, _HEADER
+                if seen.token.principal.issuer is None or self._still_holds(seen):
+                    return self._judge(seen, self._by_header, header), seen.token, _HEADER
             credential = self._transport.from_header(request)
             if credential is not None:
-                seen = self._verify(credential.token)
+                forgotten = self._forgotten
+                seen = self._verify_outside(credential.token) or self._verify(credential.token)
                 principal = self._judge(seen, self._by_header, header)
                 self._by_header.put(header, seen)
+                if forgotten != self._forgotten:
+                    self._by_header.forget(header)
                 return principal, seen.token, _HEADER
         if not self._cookies:
             raise MissingTokenError
@@ -152,6 +164,31 @@ class AccessTokens:
             _check_csrf(seen.csrf, self._transport.csrf_header(request))
         return principal, seen.token, Source.COOKIE
 
+    def forget(self) -> None:
+        """Forget all that verified, because a key is gone."""
+        self._forgotten += 1  # first: who is verifying meanwhile will see it
+        self._by_header.clear()
+        self._by_cookie.clear()
+
+    def _verify_outside(self, text: str) -> SeenToken | None:
+        """Verify a token of another issuer; None when it is not of one of those that are taken."""
+        if self._outside is None or self._codec.is_own(text):
+            return None
+        found = self._outside.verify(text)
+        if found is None:
+            return None
+        token, holds = found
+        starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
+        ends = min(token.expires_at + self._leeway, self._clock() + holds)
+        return SeenToken(token, starts, ends, (_NEVER, token.principal))
+
+    def _still_holds(self, seen: SeenToken) -> bool:
+        """Tell whether another issuer's token need not be looked at again, key and local user included."""
+        if not self._clock() < seen.ends:
+            return False
+        self._catch_up()
+        return self._state.judge(seen.token) is not Standing.VOID
+
     def _verify(self, text: str) -> SeenToken:
         token = self._codec.verify(text, TokenType.ACCESS)
         starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
@@ -165,13 +202,16 @@ class AccessTokens:
         except ExpiredTokenError:
             remembered.forget(text)
             raise
-        freshness = self._freshness
-        if self._monotonic() >= freshness.next_at or freshness.host.counter[0] != freshness.seen_at_host:
-            freshness.catch_up()
+        self._catch_up()
         epoch, principal = seen.judged
         if epoch != self._state.epoch:
             principal = self._judge_anew(seen)
         return principal
+
+    def _catch_up(self) -> None:
+        freshness = self._freshness
+        if self._monotonic() >= freshness.next_at or freshness.host.counter[0] != freshness.seen_at_host:
+            freshness.catch_up()
 
     def _judge_anew(self, seen: SeenToken) -> Principal:
         token = seen.token
@@ -181,7 +221,8 @@ class AccessTokens:
         if standing is Standing.VOID:
             raise InvalidTokenError("The token was revoked.")
         principal = token.principal
-        if standing is Standing.STALE:
+        # What another issuer grants does not change with what is granted here.
+        if standing is Standing.STALE and (token.rights_in_store or principal.issuer is None):
             held = self._rights.of(token)
             principal = replace(principal, grants=held.grants, roles=held.roles)
             if not held.is_settled:

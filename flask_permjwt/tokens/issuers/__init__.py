@@ -1,0 +1,1 @@
+"""Issuers: tokens that others have signed, and whose word counts here. Pure: clock and fetcher are passed in."""

@@ -1,0 +1,199 @@
+"""Fetching over HTTP, by urllib3: with limits of time and size, and from nowhere but where it was asked for."""
+
+import re
+import socket
+import time
+from contextlib import suppress
+from threading import Timer
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from flask_permjwt.tokens.issuers import addresses
+from flask_permjwt.tokens.issuers.jwks import KeysError
+from flask_permjwt.tokens.issuers.loaders import MAX_SIZE
+from flask_permjwt.tokens.issuers.protocol import Fetched
+
+SILENCE: Final = 3
+"""Seconds for a connection, and for each silence of the server."""
+
+WHOLE: Final = 5
+"""Seconds for everything, however slowly the server drips."""
+
+_OK: Final = 200
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS: Final = 2
+_CHUNK: Final = 16 * 1024
+_MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
+_DO_NOT_KEEP: Final = re.compile(r"(?:^|[\s,])no-(?:store|cache)(?:$|[\s,])", re.IGNORECASE)
+_HEADERS: Final = {
+    "Accept": "application/json, application/jwk-set+json",
+    # What is packed may be small and open to anything.
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+    "User-Agent": "flask-permjwt",
+}
+
+
+class HttpFetcher:
+    """Fetches documents with urllib3, one connection each. Proxies are those of the environment.
+
+    Args:
+        silence: seconds for a connection, and for each silence of the server.
+        whole: seconds for everything.
+        largest: bytes of a document.
+    """
+
+    def __init__(self, *, silence: float = SILENCE, whole: float = WHOLE, largest: int = MAX_SIZE) -> None:
+        self._silence: Final = silence
+        self._whole: Final = whole
+        self._largest: Final = largest
+
+    def fetch(self, url: str) -> Fetched:
+        """Fetch a document.
+
+        Raises:
+            KeysError: it cannot be had in time, is too large, or is said to be at another host.
+        """
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415  # an extra: not without an issuer
+
+        cut = _Cut(self._whole)
+        try:
+            for _ in range(_MOST_REDIRECTS + 1):
+                found = self._get(url, cut)
+                if isinstance(found, Fetched):
+                    return found
+                url = found
+        except (HTTPError, OSError, ValueError) as fault:
+            why = "it took too long" if cut.is_over else type(fault).__name__
+            raise KeysError(f"nothing came from {_host(url)}: {why}") from None
+        finally:
+            cut.cancel()
+        raise KeysError(f"{_host(url)} redirects again and again")
+
+    def _get(self, url: str, cut: "_Cut") -> Fetched | str:
+        """Return the document, or where in the same place it is said to be."""
+        with _manager(url, cut, self._silence) as manager:
+            response = manager.request(
+                "GET",
+                url,
+                headers=_HEADERS,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                if response.status in _REDIRECTS:
+                    return _target(url, response.headers.get("Location"))
+                if response.status != _OK:
+                    raise KeysError(f"{_host(url)} answered {response.status}")
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    raise KeysError(f"{_host(url)} answered in an encoding that was not asked for")
+                body = self._read(url, response)
+                if cut.is_over:
+                    # What was cut off looks like an answer that ends there.
+                    raise TimeoutError
+                return Fetched(body, _lifetime(response.headers))
+            finally:
+                response.close()
+
+    def _read(self, url: str, response: Any) -> bytes:
+        body = b""
+        for chunk in response.stream(_CHUNK, decode_content=False):
+            body += chunk
+            if len(body) > self._largest:
+                raise KeysError(f"{_host(url)} sent more than {self._largest // 1024} KiB")
+        return body
+
+
+class _Cut:
+    """Ends every connection when the time is over: time-outs of sockets only end silences."""
+
+    def __init__(self, seconds: float) -> None:
+        self._deadline: Final = time.monotonic() + seconds
+        self._sockets: Final[list[socket.socket]] = []
+        self._timer: Final = Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def watch(self, opened: socket.socket) -> None:
+        self._sockets.append(opened)
+        if self.is_over:
+            raise TimeoutError
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        for opened in self._sockets:
+            with suppress(OSError):
+                # Not TLS's own, which would pull the rug from under the thread that reads.
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
+
+
+def _manager(url: str, cut: _Cut, silence: float) -> Any:
+    """Return a PoolManager whose connections end with the time."""
+    import urllib3  # noqa: PLC0415  # an extra: not without an issuer
+    from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: PLC0415  # as above
+
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            cut.watch(self.sock)
+
+    class Secure(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            cut.watch(self.sock)
+
+    class PlainPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    options: dict[str, Any] = {
+        "timeout": urllib3.Timeout(connect=silence, read=silence),
+        "cert_reqs": "CERT_REQUIRED",
+    }
+    proxy = _proxy(url)
+    manager = urllib3.PoolManager(**options) if proxy is None else urllib3.ProxyManager(proxy, **options)
+    manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    return manager
+
+
+def _proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if addresses.is_loopback(host) or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+def _target(url: str, location: str | None) -> str:
+    target = urljoin(url, location or "")
+    fault = addresses.fault(target, loopback=addresses.is_local(url))
+    if location is None or fault is not None or addresses.origin(target) != addresses.origin(url):
+        raise KeysError(f"{_host(url)} redirects to elsewhere")
+    return target
+
+
+def _lifetime(headers: Any) -> float | None:
+    """Return for how long a server lets its answer be kept (RFC 9111 section 4.2); None when it does not say."""
+    control = headers.get("Cache-Control", "")
+    if _DO_NOT_KEEP.search(control):
+        return 0
+    found = _MAX_AGE.search(control)
+    if found is None:
+        return None
+    age = headers.get("Age", "0")
+    return max(0, int(found[1]) - (int(age) if age.isascii() and age.isdigit() else 0))
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
