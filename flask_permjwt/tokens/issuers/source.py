@@ -109,12 +109,12 @@ class KeySource:
             if now < self._next_at:
                 raise KeysUnavailableError(self._next_at - now)
             self._load()
-            if self._held is held:
-                self._held = None
+            found = self._held
+            if found is None or found is held:
                 raise KeysUnavailableError(self._cooldown)
+            return found
         finally:
             self._lock.release()
-        return self._known()
 
     def _refresh(self, held: _Held) -> _Held:
         """Fetch keys ahead of their end, unless another thread does already."""
@@ -123,9 +123,9 @@ class KeySource:
         try:
             if self._held is held and self._monotonic() >= self._next_at:
                 self._load()
+            return self._held or held
         finally:
             self._lock.release()
-        return self._known()
 
     def _ask_for_unknown(self, held: _Held) -> _Held:
         """Fetch keys because one is unknown, unless that was done just now: a flood brings one fetch."""
@@ -137,15 +137,9 @@ class KeySource:
                 self._load()
             if self._is_failing:
                 raise KeysUnavailableError(self._next_at - self._monotonic())
+            return self._held or held
         finally:
             self._lock.release()
-        return self._known()
-
-    def _known(self) -> _Held:
-        held = self._held
-        if held is None:
-            raise KeysUnavailableError
-        return held
 
     def _load(self) -> None:
         """Fetch keys, whatever comes of it. The lock is held."""

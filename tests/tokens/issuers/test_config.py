@@ -37,6 +37,11 @@ def test_claims_are_dotted_paths_one_or_several():
     assert read(permissions=[]).permissions == ()
 
 
+def test_algorithms_are_those_that_are_named():
+    assert read(algorithms="ES256").algorithms == ("ES256",)
+    assert read(algorithms=["PS256", "RS256"]).algorithms == ("PS256", "RS256")
+
+
 def test_a_map_gives_one_grant_or_several():
     translate = read(map={"a": "reports:*", "b": ["x:y", "z"]}).translate
     assert (translate("a"), translate("b"), translate("c")) == (("reports:*",), ("x:y", "z"), None)

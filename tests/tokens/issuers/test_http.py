@@ -2,10 +2,14 @@
 
 import ssl
 import time
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from threading import Event, Thread
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from flask_permjwt.tokens.issuers import http as module
 from flask_permjwt.tokens.issuers.http import HttpFetcher
@@ -195,7 +199,7 @@ def test_a_time_that_was_over_before_the_connection_was_there_counts(serve):
 
 
 def test_nobody_there_is_a_failure():
-    with pytest.raises(KeysError, match="NewConnectionError|ConnectionRefused"):
+    with pytest.raises(KeysError, match=r"NewConnectionError|ConnectionRefused"):
         HttpFetcher().fetch("http://127.0.0.1:1/")
 
 
@@ -220,12 +224,6 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path, make_key):
 
 def certificate(folder, key):
     """Write a certificate that vouches for itself, and its key."""
-    from datetime import UTC, datetime, timedelta
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
     made = (

@@ -283,6 +283,15 @@ def test_nobody_waits_for_the_first_fetch_for_long(source, published, monkeypatc
     assert results == [True]
 
 
+def test_of_two_threads_that_found_it_time_one_fetches(source, published, fake_clock):
+    has(source)
+    before = source._held
+    fake_clock.advance(HOUR)
+    assert has(source)
+    assert source._refresh(before) is source._held
+    assert published.asked == 2
+
+
 def test_after_a_fork_nobody_waits_for_a_thread_that_is_not_there(source):
     source._lock.acquire()
     module._renew_locks()

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from flask_permjwt.errors import InvalidTokenError
+from flask_permjwt.tokens.issuers import signatures
 from flask_permjwt.tokens.issuers.verifier import known_as
 
 
@@ -96,6 +97,40 @@ def test_a_key_that_is_not_published_is_refused(world, kid):
     token = world.outsider.sign({**world.outsider.header, "kid": kid}, world.outsider.claims())
     with pytest.raises(InvalidTokenError, match="key"):
         world.verify(token)
+
+
+HEADERS = {
+    "extension": ({"crit": ["exp"]}, "extension"),
+    "unencoded payload": ({"b64": True}, "extension"),
+    "logout token": ({"typ": "logout+jwt"}, "type"),
+    "refresh token of ours": ({"typ": "rt+jwt"}, "type"),
+    "type of a list": ({"typ": ["JWT"]}, "type"),
+    "no signature": ({"alg": "none"}, "kind"),
+    "shared secret": ({"alg": "HS256"}, "kind"),
+    "no algorithm": ({"alg": None}, "kind"),
+    "algorithm of a list": ({"alg": ["RS256"]}, "kind"),
+    "algorithm of another key": ({"alg": "ES256"}, "key"),
+}
+
+
+@pytest.mark.parametrize("fault", HEADERS)
+def test_headers_that_ask_for_something_else_are_refused(world, fault):
+    members, word = HEADERS[fault]
+    token = world.outsider.sign({**world.outsider.header, **members}, world.outsider.claims())
+    with pytest.raises(InvalidTokenError, match=word):
+        world.verify(token)
+
+
+def test_a_signature_that_stops_pyjwt_is_no_signature(make_outsider, make_world):
+    world = make_world(jwks=make_outsider("ES256").jwks())
+    with pytest.raises(InvalidTokenError, match="signature"):
+        world.verify(world.outsider.sign({**world.outsider.header, "alg": "ES256"}, world.outsider.claims()))
+
+
+def test_a_verifier_that_fails_lets_nothing_pass(world, monkeypatch):
+    monkeypatch.setattr(signatures, "_algorithm", lambda _: None)
+    with pytest.raises(InvalidTokenError, match="signature"):
+        world.verify(world.outsider.token())
 
 
 def test_claims_that_are_asked_for_must_be_there_exactly(make_world):
