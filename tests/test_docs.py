@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,10 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 
+from flask_permjwt import PermJWT
 from flask_permjwt.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -152,3 +156,13 @@ def test_every_link_to_a_file_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_readmes_issuers_are_taken_by_an_app():
+    block = next(one for one in blocks(ROOT / "README.md", "python") if "PERMJWT_ISSUERS" in one)
+    assert len(block.splitlines()) <= 10
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY=secrets.token_urlsafe(64), SQLALCHEMY_DATABASE_URI="sqlite://")
+    exec(block, {"app": app})  # noqa: S102  # our own page
+    PermJWT(app, db=SQLAlchemy(app))
+    assert app.extensions["permjwt"].settings.issuers

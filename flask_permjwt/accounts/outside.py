@@ -79,6 +79,14 @@ class OutsideTokens:
         # For so long, it is remembered what was revoked.
         return token, min(outside.holds, self._settings.access_token_expires)
 
+    def check_named(self, text: str) -> None:
+        """Check who a token that nobody here accepted says that it is of.
+
+        Raises:
+            InvalidTokenError: it is of an issuer that is not taken.
+        """
+        self._issuers.check_named(text, ours=self._settings.issuer)
+
     def _dropped(self) -> None:
         self.on_dropped()
 

@@ -126,7 +126,7 @@ class AccessTokens:
             credential = self._transport.from_header(request)
             if credential is not None:
                 forgotten = self._forgotten
-                seen = self._verify_outside(credential.token) or self._verify(credential.token)
+                seen = self._verify_any(credential.token)
                 principal = self._judge(seen, self._by_header, header)
                 self._by_header.put(header, seen)
                 if forgotten != self._forgotten:
@@ -170,13 +170,18 @@ class AccessTokens:
         self._by_header.clear()
         self._by_cookie.clear()
 
-    def _verify_outside(self, text: str) -> SeenToken | None:
-        """Verify a token of another issuer; None when it is not of one of those that are taken."""
-        if self._outside is None or self._codec.is_own(text):
-            return None
-        found = self._outside.verify(text)
+    def _verify_any(self, text: str) -> SeenToken:
+        """Verify a token that came in the header: ours, or of another issuer that is taken."""
+        outside = self._outside
+        if outside is None or self._codec.is_own(text):
+            return self._verify(text)
+        found = outside.verify(text)
         if found is None:
-            return None
+            try:
+                return self._verify(text)
+            except InvalidTokenError:
+                outside.check_named(text)
+                raise
         token, holds = found
         starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
         ends = min(token.expires_at + self._leeway, self._clock() + holds)

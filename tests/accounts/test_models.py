@@ -22,6 +22,7 @@ EXACT = {
     "permjwt_rotations": {"token_id", "session_id"},
     "permjwt_codes": {"digest", "purpose", "subject", "detail"},
     "permjwt_audit": {"event", "subject", "actor", "session_id", "address", "user_agent"},
+    "permjwt_identities": {"owner", "issuer", "subject"},
     "permjwt_user_permissions": {"permission"},
     "permjwt_role_permissions": {"permission"},
 }
@@ -126,7 +127,7 @@ def test_where_users_live_elsewhere_there_are_records_only():
     db = SQLAlchemy()
     models = build_models(db, users=False)
     assert set(db.metadata.tables) == {
-        f"permjwt_{name}" for name in ("sessions", "rotations", "codes", "changes", "audit")
+        f"permjwt_{name}" for name in ("sessions", "rotations", "codes", "changes", "audit", "identities")
     }
     assert models.user is None
     assert build_models(db, users=False) is models

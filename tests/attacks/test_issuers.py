@@ -1,4 +1,4 @@
-"""Attacks with tokens of other issuers, by somebody who can have anything signed: by their own key or the issuer."""
+"""Attacks with tokens of other issuers, by somebody who has anything signed: by their own key or the issuer."""
 
 import base64
 import hmac

@@ -129,17 +129,18 @@ class KeySource:
 
     def _ask_for_unknown(self, held: _Held) -> _Held:
         """Fetch keys because one is unknown, unless that was done just now: a flood brings one fetch."""
-        if not self._lock.acquire(blocking=False):
-            # A fetch is under way, which may bring it.
-            raise KeysUnavailableError
-        try:
-            if self._held is held and self._monotonic() >= self._next_at:
-                self._load()
-            if self._is_failing:
-                raise KeysUnavailableError(self._next_at - self._monotonic())
-            return self._held or held
-        finally:
-            self._lock.release()
+        if self._monotonic() >= self._next_at:
+            if not self._lock.acquire(blocking=False):
+                # A fetch is under way, which may bring it.
+                raise KeysUnavailableError
+            try:
+                if self._held is held and self._monotonic() >= self._next_at:
+                    self._load()
+            finally:
+                self._lock.release()
+        if self._is_failing:
+            raise KeysUnavailableError(self._next_at - self._monotonic())
+        return self._held or held
 
     def _load(self) -> None:
         """Fetch keys, whatever comes of it. The lock is held."""

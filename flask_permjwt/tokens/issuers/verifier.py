@@ -85,17 +85,28 @@ class Issuers:
             InvalidTokenError: something is wrong with it; the description says which check failed.
             KeysUnavailableError: 503, its key cannot be had now.
         """
-        segments = split(token)
-        claims = reading.parse_object(payload_of(segments[1]), "payload")
+        header, payload, _ = split(token)
+        claims = reading.parse_object(payload_of(payload), "payload")
         name = claims.get("iss")
         trusted = self._by_name.get(name) if isinstance(name, str) else None
         if trusted is None:
             return None
         try:
-            return self._verify(trusted, token, segments[0], claims)
+            return self._verify(trusted, token, header, claims)
         except InvalidTokenError as refusal:
             _log.info("a token of %s was refused: %s", trusted.issuer.name, refusal.description)
             raise
+
+    def check_named(self, token: str, *, ours: str | None) -> None:
+        """Check that a token names no issuer but us: then something else is wrong with it.
+
+        Raises:
+            InvalidTokenError: it names another one.
+        """
+        claims = reading.parse_object(payload_of(split(token)[1]), "payload")
+        if claims.get("iss") not in (None, ours):
+            _log.info("a token was refused: its issuer is none of PERMJWT_ISSUERS")
+            raise InvalidTokenError("The token is of another issuer.")
 
     def _verify(self, trusted: Trusted, token: str, header: str, claims: dict[str, Any]) -> Outside:
         issuer = trusted.issuer
