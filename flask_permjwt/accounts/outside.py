@@ -50,16 +50,20 @@ class OutsideTokens:
         self._monotonic: Final = monotonic
         self._issuers: Final = Issuers(Trusted(one, self._keys(one)) for one in issuers)
 
-    def verify(self, text: str) -> tuple[VerifiedToken, float] | None:
+    def verify(self, text: str, judge: Callable[[VerifiedToken], None]) -> tuple[VerifiedToken, float] | None:
         """Verify a token; return what it says, and for how many seconds that need not be asked again.
 
         None is returned for one that names none of the issuers.
+
+        Args:
+            text: the token.
+            judge: judges its time, before keys or users are looked for; raises what is wrong with it.
 
         Raises:
             InvalidTokenError: something is wrong with it, or the user that it stands for is disabled or deleted.
             KeysUnavailableError, BusyError: 503, its key or its user cannot be looked up now.
         """
-        outside = self._issuers.verify(text)
+        outside = self._issuers.verify(text, judge)
         if outside is None:
             return None
         token, users = outside.token, self._settings.issuer_users

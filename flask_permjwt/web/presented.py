@@ -175,7 +175,7 @@ class AccessTokens:
         outside = self._outside
         if outside is None or self._codec.is_own(text):
             return self._verify(text)
-        found = outside.verify(text)
+        found = outside.verify(text, self._judge_time)
         if found is None:
             try:
                 return self._verify(text)
@@ -217,6 +217,9 @@ class AccessTokens:
         freshness = self._freshness
         if self._monotonic() >= freshness.next_at or freshness.host.counter[0] != freshness.seen_at_host:
             freshness.catch_up()
+
+    def _judge_time(self, token: VerifiedToken) -> None:
+        self._codec.judge(token, self._clock())
 
     def _judge_anew(self, seen: SeenToken) -> Principal:
         token = seen.token

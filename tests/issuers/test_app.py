@@ -176,6 +176,14 @@ def test_a_user_is_created_once_and_may_do_nothing_else(provider, creating):
     assert [one.event for one in events] == ["user_created"]
 
 
+def test_no_user_is_created_for_a_token_that_is_refused(provider, creating):
+    forged = type(provider.keys[0]).generate_key("P-256", {"kid": "k1"})
+    for claims in ({"exp": int(time.time()) - 5}, {"aud": "api://other"}, {"key": forged}, {"kid": "k9"}):
+        assert creating.get(provider.token("x:y", **claims), "/who").status_code == 401
+    with creating.app.app_context():
+        assert creating.permjwt.users.list_users() == []
+
+
 def test_a_user_who_is_disabled_or_deleted_here_is_out(provider, creating):
     token = provider.token("reports:read")
     name = creating.get(token, "/who").json["user"]

@@ -39,13 +39,16 @@ def test_a_thousand_tokens_bring_two_fetches(provider, protected):
         ({"aud": "api://other"}, "The token is for another audience."),
     ],
 )
-def test_the_answer_says_which_check_failed(provider, protected, claims, description):
+def test_answer_and_log_say_which_check_failed(provider, protected, caplog, claims, description):
     token = provider.token("reports:read", **claims)
     for _ in range(2):
-        answer = protected.get(token)
+        with caplog.at_level(logging.INFO, "flask_permjwt.issuers"):
+            answer = protected.get(token)
         assert answer.status_code == 401
         assert answer.json == {"error": "invalid_token", "error_description": description}
+        assert description in caplog.text
         assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    assert not provider.fetches
 
 
 def test_the_answer_tells_a_wrong_issuer_key_and_signature_apart(provider, protected):

@@ -5,7 +5,7 @@ before its signature was found right.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -75,11 +75,12 @@ class Issuers:
     def __init__(self, trusted: Iterable[Trusted]) -> None:
         self._by_name: Final = {one.issuer.name: one for one in trusted}
 
-    def verify(self, token: str) -> Outside | None:
-        """Check everything about a token that does not depend on time; None when it names none of these issuers.
+    def verify(self, token: str, judge: Callable[[VerifiedToken], None]) -> Outside | None:
+        """Check a token; None is returned for one that names none of these issuers.
 
         Args:
             token: the text that was presented.
+            judge: judges its time, before anything is fetched for it; raises what is wrong with it.
 
         Raises:
             InvalidTokenError: something is wrong with it; the description says which check failed.
@@ -92,7 +93,7 @@ class Issuers:
         if trusted is None:
             return None
         try:
-            return self._verify(trusted, token, header, claims)
+            return self._verify(trusted, token, header, claims, judge)
         except InvalidTokenError as refusal:
             _log.info("a token of %s was refused: %s", trusted.issuer.name, refusal.description)
             raise
@@ -108,7 +109,14 @@ class Issuers:
             _log.info("a token was refused: its issuer is none of PERMJWT_ISSUERS")
             raise InvalidTokenError("The token is of another issuer.")
 
-    def _verify(self, trusted: Trusted, token: str, header: str, claims: dict[str, Any]) -> Outside:
+    def _verify(
+        self,
+        trusted: Trusted,
+        token: str,
+        header: str,
+        claims: dict[str, Any],
+        judge: Callable[[VerifiedToken], None],
+    ) -> Outside:
         issuer = trusted.issuer
         kid, algorithm = _read_header(header, issuer)
         # Nothing is fetched for a token that would be refused anyway.
@@ -116,6 +124,7 @@ class Issuers:
         _check_kind(claims, issuer)
         subject = reading.text(claims, "sub")
         verified = _read_claims(claims, issuer, subject)
+        judge(verified)
         key, holds = trusted.keys.find(kid, algorithm)
         if key is None:
             raise InvalidTokenError("The token was not signed with a key that its issuer publishes.")

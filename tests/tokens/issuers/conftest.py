@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from flask_permjwt.errors import ExpiredTokenError
 from flask_permjwt.tokens.issuers.config import read_issuers
 from flask_permjwt.tokens.issuers.loaders import FixedKeys
 from flask_permjwt.tokens.issuers.verifier import Issuers, Outside, Trusted
@@ -25,9 +26,14 @@ class World:
         self.issuers = Issuers([Trusted(self.issuer, FixedKeys(self.issuer, given["jwks"]))])
 
     def verify(self, token: str) -> Outside:
-        found = self.issuers.verify(token)
+        found = self.issuers.verify(token, self.judge)
         assert found is not None
         return found
+
+    def judge(self, token: Any) -> None:
+        """Judge the time as the codec does."""
+        if not self.outsider.now < token.expires_at:
+            raise ExpiredTokenError
 
     def permissions(self, **claims: Any) -> frozenset[str]:
         """Return what a token with these claims may do."""

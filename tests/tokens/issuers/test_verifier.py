@@ -40,7 +40,7 @@ def test_a_key_of_either_name_verifies_a_signature_of_either_name(make_outsider,
     "name", ["https://other.example.com", "https://login.example.com/tenant/v2.0/", "", 5, None]
 )
 def test_a_token_of_anybody_else_is_left_to_others(world, name):
-    assert world.issuers.verify(world.outsider.token(iss=name)) is None
+    assert world.issuers.verify(world.outsider.token(iss=name), world.judge) is None
 
 
 @pytest.mark.parametrize("kind", ["JWT", "jwt", "at+jwt", "application/at+jwt", "application/jwt"])
@@ -63,6 +63,7 @@ REFUSED = {
     "audience in part": ({"aud": "api://reports/more"}, "audience"),
     "audience of another shape": ({"aud": ["api://reports", 5]}, "audience"),
     "audience as an object": ({"aud": {"api://reports": 1}}, "audience"),
+    "expired": ({"exp": 1_800_000_000}, "expired"),
     "no expiry": ({"exp": None}, "exp"),
     "expiry as text": ({"exp": "1800003600"}, "exp"),
     "no subject": ({"sub": None}, "sub"),
@@ -149,7 +150,7 @@ def test_an_id_token_is_taken_where_that_is_asked_for(make_world):
 @pytest.mark.parametrize("text", ["", "a.b", "a.b.c.d", "a.b.=", "a..c", "A.A.A", "e30.e31.AA", "x" * 20_000])
 def test_what_is_no_token_is_refused(world, text):
     with pytest.raises(InvalidTokenError):
-        world.issuers.verify(text)
+        world.issuers.verify(text, world.judge)
 
 
 def test_an_outside_principal_has_no_session_and_no_roles_here(world):
