@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -74,13 +74,22 @@ class Identities:
         """Note that a subject of an issuer is a user here. It joins ``db.session``; the commit is the caller's.
 
         Raises:
-            IdentityTakenError: it is another user already.
+            IdentityTakenError: it is another user already. One who was deleted is none.
         """
-        session = self._db.session
-        if not self._insert(session, user.public_id, issuer, subject):
-            owner = self._owner(session, issuer, subject)
-            if owner != user.public_id:
-                raise IdentityTakenError
+        session, model = self._db.session, self._model
+        if self._insert(session, user.public_id, issuer, subject):
+            return
+        owner = self._owner(session, issuer, subject)
+        if owner == user.public_id:
+            return
+        if owner is None or self._store.get(owner) is not None:
+            raise IdentityTakenError
+        session.execute(
+            update(model)
+            .where(model.issuer == issuer, model.subject == subject, model.owner == owner)
+            .values(owner=user.public_id),
+            execution_options={"synchronize_session": False},
+        )
 
     def unlink(self, user: Any, issuer: str, subject: str) -> bool:
         """Take that back, and tell whether it was so.

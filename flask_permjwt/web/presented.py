@@ -165,10 +165,9 @@ class AccessTokens:
         return principal, seen.token, Source.COOKIE
 
     def forget(self) -> None:
-        """Forget all that verified, because a key is gone."""
+        """Forget what came in headers, because a key of another issuer is gone."""
         self._forgotten += 1  # first: who is verifying meanwhile will see it
         self._by_header.clear()
-        self._by_cookie.clear()
 
     def _verify_any(self, text: str) -> SeenToken:
         """Verify a token that came in the header: ours, or of another issuer that is taken."""
@@ -185,7 +184,7 @@ class AccessTokens:
         token, holds = found
         starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
         ends = min(token.expires_at + self._leeway, self._clock() + holds)
-        return SeenToken(token, starts, ends, (_NEVER, token.principal))
+        return SeenToken(token, starts, ends, b"", (_NEVER, token.principal))
 
     def _still_holds(self, seen: SeenToken) -> bool:
         """Tell whether another issuer's token need not be looked at again, key and local user included."""

@@ -155,6 +155,15 @@ def test_a_user_who_is_disabled_or_deleted_is_out_and_is_not_made_again(world, i
         identities.user_of(ISSUER, "s", create=True)
 
 
+def test_what_was_a_deleted_users_may_be_anothers_when_somebody_says_so(world, identities, alice):
+    bob = world.users.create("bob")
+    identities.link(alice, ISSUER, "s")
+    world.users.delete(alice)
+    identities.link(bob, ISSUER, "s")
+    world.db.session.commit()
+    assert identities.user_of(ISSUER, "s").public_id == bob.public_id
+
+
 def test_a_database_that_cannot_be_asked_is_a_reason_to_try_later(world, identities, caplog):
     world.db.session.execute(text("DROP TABLE permjwt_identities"))
     world.db.session.commit()

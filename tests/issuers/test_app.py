@@ -136,6 +136,17 @@ def test_endpoints_about_our_own_sessions_refuse_tokens_of_others(provider, prot
     assert answer.json["error"] == "invalid_token"
 
 
+def test_a_token_of_ours_that_is_wrong_is_refused_for_what_is_wrong(provider, protected, users):
+    users("alice")
+    body = {"username": "alice", "password": "correct horse battery"}
+    tokens = protected.app.test_client().post("/auth/login", json=body).json
+    answer = protected.get(tokens["refresh_token"], "/who")
+    assert answer.json["error_description"] == "The token is of another type."
+    header, payload, _ = provider.token(iss=None).split(".")
+    answer = protected.get(f"{header}.{payload}.AAAA", "/who")
+    assert answer.json["error_description"] == "The token is of another type."
+
+
 # Users of ours
 
 

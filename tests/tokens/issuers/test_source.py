@@ -292,6 +292,17 @@ def test_of_two_threads_that_found_it_time_one_fetches(source, published, fake_c
     assert published.asked == 2
 
 
+def test_of_two_threads_that_bring_an_unknown_key_one_fetches(source, published, keys, fake_clock):
+    has(source)
+    before = source._held
+    fake_clock.advance(30)
+    published.keys = keys("a", "b")
+    assert has(source, "b")
+    fake_clock.advance(30)
+    assert source._ask_for_unknown(before) is source._held
+    assert published.asked == 2
+
+
 def test_after_a_fork_nobody_waits_for_a_thread_that_is_not_there(source):
     source._lock.acquire()
     module._renew_locks()

@@ -43,6 +43,19 @@ def test_a_token_of_anybody_else_is_left_to_others(world, name):
     assert world.issuers.verify(world.outsider.token(iss=name), world.judge) is None
 
 
+def test_of_a_token_that_nobody_accepted_the_issuer_is_checked_last(world, caplog):
+    for name in (None, "https://ours.example.com"):
+        world.issuers.check_named(world.outsider.token(iss=name), ours="https://ours.example.com")
+    for name in ("https://evil.example.com", 5, ["https://ours.example.com"]):
+        with (
+            caplog.at_level(logging.INFO, "flask_permjwt.issuers"),
+            pytest.raises(InvalidTokenError, match="another issuer"),
+        ):
+            world.issuers.check_named(world.outsider.token(iss=name), ours="https://ours.example.com")
+    assert "its issuer is none" in caplog.text
+    assert "evil" not in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["JWT", "jwt", "at+jwt", "application/at+jwt", "application/jwt"])
 def test_types_of_access_tokens_are_taken_in_any_case(world, kind):
     assert world.verify(world.outsider.sign({**world.outsider.header, "typ": kind}, world.outsider.claims()))
