@@ -3,10 +3,11 @@
 import re
 import socket
 import time
+from base64 import b64encode
 from contextlib import suppress
 from threading import Timer
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from flask_permjwt.tokens.issuers import addresses
@@ -162,7 +163,10 @@ def _manager(url: str, cut: _Cut, silence: float) -> Any:
         "cert_reqs": "CERT_REQUIRED",
     }
     proxy = _proxy(url)
-    manager = urllib3.PoolManager(**options) if proxy is None else urllib3.ProxyManager(proxy, **options)
+    if proxy is None:
+        manager = urllib3.PoolManager(**options)
+    else:
+        manager = urllib3.ProxyManager(proxy, proxy_headers=_credentials(proxy), **options)
     manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
     return manager
 
@@ -173,6 +177,15 @@ def _proxy(url: str) -> str | None:
     if addresses.is_loopback(host) or proxy_bypass(host):
         return None
     return getproxies().get(parts.scheme)
+
+
+def _credentials(proxy: str) -> dict[str, str]:
+    """Return what a proxy wants to see (RFC 7617), if its address holds a name and a password."""
+    parts = urlsplit(proxy)
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
 
 def _target(url: str, location: str | None) -> str:

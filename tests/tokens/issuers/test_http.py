@@ -272,6 +272,20 @@ def test_over_tls_the_time_is_kept_too(tmp_path, make_key, monkeypatch):
     server.server_close()
 
 
+def test_a_proxy_is_told_the_name_and_the_password_of_its_address(monkeypatch, serve):
+    seen = []
+
+    def answer(handler):
+        seen.append(handler.headers["Proxy-Authorization"])
+        reply(handler)
+
+    address = serve(answer).removeprefix("http://")
+    monkeypatch.setenv("http_proxy", f"http://Aladdin:open%20sesame@{address}")
+    assert HttpFetcher().fetch("http://login.example.com/keys").body == b"{}"
+    assert seen == ["Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="]
+    assert module._credentials("http://name@proxy") == {"Proxy-Authorization": "Basic bmFtZTo="}
+
+
 def test_proxies_are_those_of_the_environment(monkeypatch, serve):
     seen = []
 
