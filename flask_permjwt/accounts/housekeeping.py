@@ -2,7 +2,6 @@
 
 import logging
 import time
-from threading import Lock
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,7 +46,6 @@ class Housekeeping:
         self._changes: Final = changes
         self._audit_lifetime: Final = audit_lifetime
         self._clock: Final = clock
-        self._lock: Final = Lock()
         self._next = 0.0
 
     def prune(self, limit: int = _BITE) -> int:
@@ -64,10 +62,10 @@ class Housekeeping:
     def tidy_up(self) -> None:
         """Take a bite, at most once in ten seconds per process; what fails is left for the next time."""
         now = self._clock()
-        with self._lock:
-            if now < self._next <= now + _INTERVAL:
-                return
-            self._next = now + _INTERVAL
+        # Of two threads that meet here, both may take a bite: that does no harm.
+        if now < self._next <= now + _INTERVAL:
+            return
+        self._next = now + _INTERVAL
         try:
             self.prune()
         except SQLAlchemyError as error:

@@ -5,8 +5,6 @@ import time
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.issuing import IssuedTokens, TokenIssuer
 from flask_permjwt.accounts.names import compare_key
@@ -26,6 +24,7 @@ from flask_permjwt.signals import (
     RefreshReused,
     SessionEnded,
     SessionsEnded,
+    told_of,
 )
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenType, VerifiedToken
@@ -210,6 +209,7 @@ class Accounts:
 
         The session's row decides, and rights are read again, both apart from ``db.session``, in which the view may
         have left anything. That is committed before the token is given away: no end of the session came before it.
+        Whatever is raised is logged.
         """
         session_id, subject, version = _session_of(principal)
         now = int(self._clock())
@@ -221,12 +221,12 @@ class Accounts:
                 store = getattr(self._store, "inside", lambda _: self._store)(session)
                 user = store.get(subject)
                 rights = store.rights(user) if self._may_go_on(user, version) else None
-        except SQLAlchemyError as error:
-            _log.warning("a cookie was not renewed: %s", type(error).__name__)
+            if grant is None or rights is None:
+                return None
+            return self._issuer.issue(subject, version, rights, grant, now=now, bind_csrf=True, refresh=False)
+        except Exception as error:  # noqa: BLE001  # the request was served: nothing may take its answer away
+            _log.warning("a cookie was not renewed: %s", told_of(error))
             return None
-        if grant is None or rights is None:
-            return None
-        return self._issuer.issue(subject, version, rights, grant, now=now, bind_csrf=True, refresh=False)
 
     def log_out(self, token: VerifiedToken) -> None:
         """End the session of an access or refresh token; nothing happens when it has ended already."""

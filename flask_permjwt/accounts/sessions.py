@@ -180,8 +180,13 @@ class Sessions:
     def renew(self, session_id: str, subject: str, *, now: int) -> RefreshGrant | None:
         """Note that a living session is in use, and return what it stands for; None when it is over.
 
-        One UPDATE that asks for a living session: it waits for whoever is ending it, and then finds none.
+        None too while somebody else has it locked, who may be ending it. It is not waited for: that could be the
+        caller's own transaction.
         """
+        model = self._model
+        free = select(model.id).where(model.id == session_id).with_for_update(skip_locked=True)
+        if self._session.scalar(free) is None:
+            return None
         return self._change_living(session_id, subject, now=now)
 
     def confirm(self, session_id: str, subject: str, *, now: int) -> RefreshGrant | None:
@@ -261,13 +266,12 @@ class Sessions:
         living = [model.subject == subject, model.ended_at.is_(None)]
         if except_id is not None:
             living.append(model.id != except_id)
-        changes = self._changes if void else None
-        if changes is not None:
-            # Locked, so that those which are ended are those which are written down.
-            ids = session.scalars(select(model.id).where(*living).order_by(model.id).with_for_update()).all()
-            changes.sessions(session, ids)
-            return sum(self._end_these(ids[start : start + _BITE], now) for start in range(0, len(ids), _BITE))
-        return self._update(update(model).where(*living).values(ended_at=to_datetime(now)))
+        # Locked, so that those which are ended are those which are written down; in order, so that of two who do
+        # this at once, neither waits for what the other has while having what the other waits for.
+        ids = session.scalars(select(model.id).where(*living).order_by(model.id).with_for_update()).all()
+        if void and self._changes is not None:
+            self._changes.sessions(session, ids)
+        return sum(self._end_these(ids[start : start + _BITE], now) for start in range(0, len(ids), _BITE))
 
     def reads(self) -> OwnReads:
         """Begin to note what a use-case reads, which may be ended before long work."""
@@ -345,8 +349,9 @@ class Sessions:
         )
         if found is None or found.session_id != session_id or found.token_id != token_id:
             return False
-        # Both moments were cut to whole seconds: up to one of them must not be taken from the grace.
-        return now - to_seconds(found.rotated_at) <= math.ceil(grace)
+        # Both moments were cut to whole seconds: up to one of them must not be taken from the grace. Another
+        # machine's clock may be a little ahead; a clock that was set back must not make a grace of an hour.
+        return abs(now - to_seconds(found.rotated_at)) <= math.ceil(grace)
 
     def _update(self, statement: Update) -> int:
         """Run an UPDATE and let the rows that the app may have loaded be read again."""

@@ -89,10 +89,12 @@ def confirm() -> Response:
 def log_out() -> Response:
     """POST /logout."""
     app = app_state()
-    token, _ = presented(app, request, TokenType.ACCESS, TokenType.REFRESH)
+    token, source = presented(app, request, TokenType.ACCESS, TokenType.REFRESH)
     app.accounts.log_out(token)
     response = Response(status=204)
-    app.transport.clear_cookies(response, *paths())
+    # Cookies that came beside a token in the header may be of another session, which goes on.
+    if source is Source.COOKIE or not app.transport.brings_cookies(request):
+        app.transport.clear_cookies(response, *paths())
     return response
 
 

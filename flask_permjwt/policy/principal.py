@@ -9,6 +9,9 @@ from flask_permjwt.policy.frozen import freeze
 from flask_permjwt.policy.permissions import Grants
 from flask_permjwt.policy.requirements import NO_VALUES, Values, all_of
 
+_SKEW: Final = 30
+"""Seconds by which the clocks of two machines may differ."""
+
 _NO_CLAIMS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -74,7 +77,11 @@ class Principal:
             max_age: how many seconds ago it may be at most.
             now: seconds since 1970-01-01 UTC.
         """
-        return self.authenticated_at is not None and now - self.authenticated_at <= max_age
+        if self.authenticated_at is None:
+            return False
+        age = now - self.authenticated_at
+        # In the future by more than clocks differ: one was set back since, and nobody knows how old it is.
+        return -min(max_age, _SKEW) <= age <= max_age
 
     def can(self, *permissions: object, values: Values = NO_VALUES) -> bool:
         """Tell whether all these permissions are granted.

@@ -1,11 +1,15 @@
 """The end of a request: its access cookie is renewed if that is due, and caches are told what it depended on."""
 
+import logging
 from typing import Final
 
 from flask import Flask, Response, request
 
+from flask_permjwt.errors import TokenTooLargeError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.web.state import REQUEST_KEY, RequestState
+
+_log = logging.getLogger("flask_permjwt")
 
 
 class Finisher:
@@ -65,8 +69,16 @@ def _renew(response: Response, state: RequestState, principal: Principal) -> Non
     app = state.app
     if app.transport.sets_access_cookie(response):
         return
+    # The view itself may have revoked it.
+    if state.token is None or not app.tokens.is_good(state.token):
+        return
     tokens = app.accounts.renew(principal)
-    if tokens is not None:
+    if tokens is None:
+        return
+    try:
         app.transport.attach_cookies(response, tokens, request.script_root, "")
-        # No cache may give one user's cookie to another (RFC 9111 section 7.3).
-        response.headers["Cache-Control"] = "no-store"
+    except TokenTooLargeError as error:
+        _log.warning("a cookie was not renewed: %s", error)
+        return
+    # No cache may give one user's cookie to another (RFC 9111 section 7.3).
+    response.headers["Cache-Control"] = "no-store"

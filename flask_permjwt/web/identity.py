@@ -55,6 +55,7 @@ def resolve_now(state: RequestState, incoming: Request) -> Principal:
             state.vary_on("Cookie")
             if app.settings.cookie_sliding:
                 state.renews = 2 * app.clock() > token.issued_at + token.expires_at
+                state.token = token
     for header in tokens.vary:
         state.vary_on(header)
     state.principal = principal

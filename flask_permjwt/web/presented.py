@@ -13,7 +13,7 @@ from flask import Request
 
 from flask_permjwt.accounts.current_rights import CurrentRights
 from flask_permjwt.accounts.feeds.freshness import Freshness
-from flask_permjwt.errors import CsrfError, ExpiredTokenError, InvalidTokenError, MissingTokenError
+from flask_permjwt.errors import CsrfError, ExpiredTokenError, InvalidTokenError, MissingTokenError, OutdatedError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.settings import Settings
 from flask_permjwt.tokens.cache import BoundedCache
@@ -135,6 +135,16 @@ class AccessTokens:
         if not self._cookies:
             raise MissingTokenError
         return self._in_cookie(request)
+
+    def is_good(self, token: VerifiedToken) -> bool:
+        """Tell whether a token that was accepted has not been revoked since."""
+        freshness = self._freshness
+        try:
+            if freshness.host.counter[0] != freshness.seen_at_host:
+                freshness.catch_up()
+        except OutdatedError:
+            return False
+        return self._state.judge(token) is not Standing.VOID
 
     def _in_cookie(self, request: Request) -> tuple[Principal, VerifiedToken, Source]:
         line = request.environ.get("HTTP_COOKIE")

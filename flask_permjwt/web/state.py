@@ -16,7 +16,7 @@ from flask_permjwt.errors import AuthError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.settings import Settings
 from flask_permjwt.tokens.clock import Clock
-from flask_permjwt.tokens.codec import TokenCodec
+from flask_permjwt.tokens.codec import TokenCodec, VerifiedToken
 from flask_permjwt.web.presented import AccessTokens
 from flask_permjwt.web.transports import Source, Transport
 
@@ -71,6 +71,7 @@ class RequestState:
         vary: the headers that the response depends on.
         source: where the access token was found, once resolved.
         renews: the access token came in a cookie that is past half its life and is to be renewed.
+        token: that token, then.
     """
 
     principal: Principal | None = None
@@ -83,6 +84,7 @@ class RequestState:
     vary: tuple[str, ...] = ()
     source: Source | None = None
     renews: bool = False
+    token: VerifiedToken | None = None
 
     def __init__(self, app: AppState) -> None:
         self.app: Final = app

@@ -95,6 +95,10 @@ class Transport:
         """Return the token in the refresh cookie, if cookies are in use and there is one."""
         return self._from_cookie(request, self._settings.refresh_cookie_name)
 
+    def brings_cookies(self, request: Request) -> bool:
+        """Tell whether a token came in a cookie, whatever else came."""
+        return any(read(request) is not None for read in (self.from_access_cookie, self.from_refresh_cookie))
+
     def _from_cookie(self, request: Request, name: str) -> Credential | None:
         token = request.cookies.get(name) if self._settings.cookies else None
         return Credential(token, Source.COOKIE) if token else None

@@ -90,8 +90,8 @@ class Worker:
     def set_password(self, name, password):
         self.users.set_password(self.users.find(name), password)
 
-    def log_out_everywhere(self, subject):
-        self.state.accounts.log_out_everywhere(subject)
+    def log_out_everywhere(self, subject, keep=None):
+        self.state.accounts.log_out_everywhere(subject, keep=keep)
 
     def reset(self, code, password):
         self.users.find("nobody")

@@ -264,3 +264,26 @@ def test_of_logins_and_a_change_at_once_no_session_outlives_it_and_none_waits_fo
         assert all("answer" in one or one == {"error": "InvalidCredentialsError"} for one in logins), logins
         late = {one.get("answer") for one in logins} if change == "log_out_everywhere" else set()
         assert living(world, user) <= ({kept} if change == "change" else late)
+
+
+def test_of_several_who_end_all_sessions_of_a_user_none_waits_for_another_that_waits_for_it(world, workers):
+    for number in range(2 * ROUNDS):
+        user = world.users.create(f"user{number}")
+        subject = user.public_id
+        ids = [
+            world.sessions.open(subject, now=1000, lifetime=9000, opened_by="password").session_id
+            for _ in range(6)
+        ]
+        world.db.session.commit()
+        answers = workers.each(
+            [
+                ("log_out_everywhere", {"subject": subject, "keep": ids[0]}),
+                ("log_out_everywhere", {"subject": subject, "keep": ids[-1]}),
+                (
+                    "log_out_everywhere" if number % 2 else "disable",
+                    {"subject": subject} if number % 2 else {"name": user.username},
+                ),
+            ]
+        )
+        assert all(one == {"answer": None} for one in answers), answers
+        assert living(world, user) == set()

@@ -1,7 +1,8 @@
 """Session rows: opened, rotated by compare-and-swap, ended."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from flask_permjwt.accounts.moments import to_datetime, to_seconds
 from flask_permjwt.accounts.sessions import Gone, Replayed, Reused, Rotated
@@ -72,6 +73,14 @@ def test_after_the_grace_a_used_token_ends_its_session_and_no_other(world, opene
     assert isinstance(rotate(world, other), Rotated)
 
 
+def test_a_clock_that_was_set_back_makes_no_grace_of_an_hour(world):
+    opened = world.sessions.open(SUBJECT, now=1000, lifetime=9000, opened_by="password")
+    assert isinstance(rotate(world, opened, now=4600), Rotated)
+    # Another machine's clock may be a little behind.
+    assert isinstance(rotate(world, opened, now=4591), Replayed)
+    assert rotate(world, opened, now=1000) == Reused()
+
+
 def test_within_the_grace_a_token_from_several_rotations_ago_gets_the_one_that_is_good_now(world, opened):
     second = rotate(world, opened, now=1100).successor
     third = rotate(world, second, now=1103).successor
@@ -122,6 +131,19 @@ def test_what_is_over_can_be_neither_confirmed_nor_renewed(world, opened, how):
     world.sessions.end(opened.session_id, SUBJECT, now=1499)
     assert change(opened.session_id, SUBJECT, now=1499) is None
     assert world.row(opened.session_id).ended_at == to_datetime(1499)
+
+
+def test_a_session_that_somebody_else_has_locked_is_not_waited_for(world, opened):
+    if world.db.engine.dialect.name == "sqlite":
+        pytest.skip("one connection writes at a time")
+    world.db.session.commit()
+    with Session(world.db.engine) as other:
+        other.execute(update(world.models.session).values(user_agent="being changed"))
+        with world.sessions.apart() as session:
+            assert world.sessions.inside(session).renew(opened.session_id, SUBJECT, now=1300) is None
+        other.rollback()
+    with world.sessions.apart() as session:
+        assert world.sessions.inside(session).renew(opened.session_id, SUBJECT, now=1300) is not None
 
 
 def test_a_session_that_is_renewed_was_used_then_and_ends_when_it_would(world, opened):

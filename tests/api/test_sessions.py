@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from flask import request
 
 from flask_permjwt import current_principal, requires_login, requires_permissions
 
@@ -265,6 +266,13 @@ def sliding(make_api):
         api.extensions["test_permjwt"].users.create("half-done")
         return {"you": current_principal.subject}
 
+    @api.get("/revoke-mine")
+    @requires_login
+    def revoke_mine():
+        api.extensions["test_permjwt"].revocations.revoke_token(request.cookies["access_token"])
+        api.extensions["sqlalchemy"].session.commit()
+        return {}
+
     return api
 
 
@@ -383,3 +391,49 @@ def test_a_database_that_is_gone_costs_the_renewal_and_not_the_request(sliding, 
     assert answer.status_code == 200
     assert "Set-Cookie" not in answer.headers
     assert "a cookie was not renewed" in caplog.text
+
+
+def test_a_token_that_was_revoked_during_its_request_is_not_renewed(sliding, browser, clock):
+    clock.advance(451)
+    answer = browser.get("/revoke-mine", **HTTPS)
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert browser.get("/mine", **HTTPS).status_code == 401
+
+
+def test_rights_that_have_grown_too_large_cost_the_renewal_and_not_the_request(make_api, clock, log_in, caplog):
+    api = make_api(cookie_sliding=True, permissions_in_token=True)
+    client = api.test_client()
+    log_in(client, "cookie", **HTTPS)
+    with api.app_context():
+        users = api.extensions["test_permjwt"].users
+        users.grant(users.find("alice"), *(f"a-rather-long-permission-{number}:read" for number in range(200)))
+        users.commit()
+    clock.advance(451)
+    answer = client.get("/reports", **HTTPS)
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert "a cookie was not renewed" in caplog.text
+
+
+def test_a_user_store_that_fails_costs_the_renewal_and_not_the_request(
+    sliding, browser, clock, caplog, monkeypatch
+):
+    def fails(*_):
+        raise RuntimeError("with a secret in it")
+
+    clock.advance(451)
+    monkeypatch.setattr("flask_permjwt.accounts.sql_store.SQLUserStore.rights", fails)
+    answer = browser.get("/mine", **HTTPS)
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert "a cookie was not renewed" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_logging_out_by_header_leaves_a_session_in_cookies_alone(sliding, browser, log_in, bearer):
+    other = log_in(sliding.test_client()).json["access_token"]
+    answer = browser.post("/auth/logout", headers=bearer(other), **HTTPS)
+    assert answer.status_code == 204
+    assert "Set-Cookie" not in answer.headers
+    assert browser.get("/mine", **HTTPS).status_code == 200
