@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    run the example on 127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
 	@echo "make test    run the whole test suite with coverage"
-	@echo "make bench   measure the price of a request beside other libraries, in about five minutes"
+	@echo "make bench   measure the price of a request beside other libraries, in about six minutes"
 	@echo "make lint    check style and types"
 	@echo "make check   lint and test: what CI runs"
 	@echo "make clean   remove the virtual environment and the caches"

@@ -1,6 +1,6 @@
 """What does a protected request cost, beside other libraries?
 
-    python -m benchmarks           # about five minutes
+    python -m benchmarks           # about six minutes
     python -m benchmarks --quick   # about forty seconds; rough
 
 Prints tables, and writes results.json and added.svg into benchmarks/results/.
@@ -23,14 +23,14 @@ try:
 except ModuleNotFoundError:
     sys.exit("The benchmarks need more packages: make bench, or pip install -e '.[bench]'")
 
-from benchmarks import imports, instructions, login, plot, report, rounds, throughput
+from benchmarks import imports, instructions, login, plot, report, revocations, rounds, spread, throughput
 from benchmarks.case import Place
 from benchmarks.contestants import CONTESTANTS, load
 from benchmarks.figures import Figures
 from benchmarks.results import Results
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("wsgi", "throughput", "instructions", "login", "import")
+PARTS = ("wsgi", "throughput", "instructions", "spread", "revocations", "login", "import")
 LIBRARIES = tuple(dict.fromkeys(one.library for one in CONTESTANTS))
 
 _FILE_WIDTH = 140
@@ -46,13 +46,15 @@ class Plan:
     wrk_rounds: int
     wrk_seconds: int
     instructions: bool
+    trials: int
+    revocations: int
     logins: int
     imports: int
     many_users: int
 
 
-FULL = Plan(130, 3, 3, True, 40, 9, 100_000)  # noqa: FBT003  # in the order above
-QUICK = Plan(12, 1, 1, False, 8, 3, 1_000)  # noqa: FBT003  # as above
+FULL = Plan(120, 3, 3, True, 1_000, 1_000_000, 40, 9, 1_000_000)  # noqa: FBT003  # in the order above
+QUICK = Plan(12, 1, 1, False, 20, 10_000, 8, 3, 1_000)  # noqa: FBT003  # as above
 
 
 def main() -> None:
@@ -92,7 +94,8 @@ def _measure(
     match part:
         case "wsgi":
             seconds = options.seconds or plan.wsgi_seconds
-            found = _through_wsgi(seconds, options.users or plan.many_users, options.libraries, say, told)
+            many = options.users or plan.many_users
+            found = _through_wsgi(seconds, many, plan.revocations, options.libraries, say, told)
         case "throughput":
             found = throughput.measure(say, plan.wrk_rounds, plan.wrk_seconds, told)
         case "instructions" if not plan.instructions:
@@ -100,6 +103,10 @@ def _measure(
             return
         case "instructions":
             found = instructions.measure(say)
+        case "spread":
+            found = spread.measure(plan.trials, told)
+        case "revocations":
+            found = revocations.measure(plan.revocations)
         case "login":
             found = login.measure(plan.logins)
         case _:
@@ -108,11 +115,16 @@ def _measure(
 
 
 def _through_wsgi(
-    seconds: float, users: int, libraries: Collection[str], say: Callable[[str], None], told: Told
+    seconds: float,
+    users: int,
+    revocations: int,
+    libraries: Collection[str],
+    say: Callable[[str], None],
+    told: Told,
 ) -> Figures:
     with ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
-        cases = load(Place(folder, closing, users), say, libraries)
+        cases = load(Place(folder, closing, users, revocations), say, libraries)
         return rounds.measure(cases, seconds, told)
 
 

@@ -28,11 +28,13 @@ class Place:
         folder: for their databases and keys.
         closing: what must be closed at the end.
         many: how many users "many users" are.
+        revocations: how many "many revocations" are.
     """
 
     folder: Path
     closing: ExitStack
     many: int = 1_000
+    revocations: int = 1_000
 
     def sqlite(self, name: str) -> str:
         """Return the address of a database of its own."""

@@ -26,6 +26,7 @@ CONTESTANTS = (
     Contestant("permjwt", "permjwt_more:eddsa"),
     Contestant("permjwt", "permjwt_more:routes"),
     Contestant("permjwt", "permjwt_more:users"),
+    Contestant("permjwt", "permjwt_more:revocations"),
     Contestant("jwt-extended", "jwt_extended:cases"),
     Contestant("jwt-extended", "jwt_extended_sqlite:cases"),
     Contestant("jwt-extended", "jwt_extended_redis:cases"),

@@ -24,7 +24,7 @@ def show(results: Results, console: Console) -> None:
         found = [one for one in figures if one.library == group]
         if found:
             console.print(_paired(found, title))
-    once = [one for one in figures if one.library in {"login", "import"}]
+    once = [one for one in figures if one.library in {"spread", "revocations", "login", "import"}]
     if once:
         console.print(_single(once))
     console.print(_targets(results))

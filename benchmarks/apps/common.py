@@ -26,7 +26,7 @@ def hello() -> dict[str, str]:
 def make_app(name: str, **config: object) -> Flask:
     """Make an app with a bare route for GET and POST."""
     app = Flask(name)
-    app.config.update(SECRET_KEY=secrets.token_urlsafe(64), **config)
+    app.config.update({"SECRET_KEY": secrets.token_urlsafe(64), **config})
     app.add_url_rule("/bare", "bare", hello, methods=["GET", "POST"])
     return app
 

@@ -45,6 +45,16 @@ def users(place: Place) -> Iterator[Case]:
         yield _case(world, f"users-{key}", f"warm, in an app of {count:,} users")
 
 
+def revocations(place: Place) -> Iterator[Case]:
+    """Measure an app that knows few and one that knows many live revocations."""
+    from benchmarks.revocations import fill  # noqa: PLC0415  # which builds on these apps
+
+    for key, count in (("few", 10), ("many", place.revocations)):
+        world = make(place, f"revocations-{key}")
+        fill(world, count)
+        yield _case(world, f"revocations-{key}", f"warm, with {count:,} live revocations")
+
+
 def feed(place: Place) -> Iterator[Case]:
     """Measure with the revocation feed: the user is active, the token not revoked, its permissions are current.
 

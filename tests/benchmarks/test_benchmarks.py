@@ -1,12 +1,13 @@
 """The machinery of the benchmarks, on this library alone and with tiny counts; times are never asserted."""
 
 import json
+import os
 import shutil
 from contextlib import ExitStack
 
 import pytest
 
-from benchmarks import imports, instructions, login, rounds
+from benchmarks import imports, instructions, login, revocations, rounds, spread
 from benchmarks.case import Case, Exchange, LeftOut, Place
 from benchmarks.contestants import load
 from benchmarks.figures import summarise
@@ -97,6 +98,19 @@ def test_login_and_import_are_measured():
     assert found["login/added"].parts["hash"] > 0
 
 
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
-def test_instructions_are_counted():
-    assert instructions.count_added("permjwt", requests=20) > 0
+def test_many_revocations_are_measured():
+    found = revocations.measure(200)
+    assert set(found) == {"revocations/load", "revocations/memory", "revocations/poll", "revocations/poll-few"}
+    assert found["revocations/load"].median > 0
+
+
+def test_workers_of_a_host_see_a_revocation_with_their_next_request():
+    found = spread.measure(8)
+    assert found["spread/missed"].median == 0
+    assert found["spread/other-host"].median > 0
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None and not os.environ.get("CI"), reason="needs valgrind")
+def test_a_warm_request_takes_no_more_instructions_than_it_may():
+    ceiling = next(one.limit for one in TARGETS if one.figure == "instructions/permjwt")
+    assert 0 < instructions.count_added("permjwt") <= ceiling
