@@ -5,10 +5,9 @@ does (``judge``, on every request). Checks of our own may only refuse; a signatu
 in ``signatures``.
 """
 
-import base64
 import json
-import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -17,18 +16,11 @@ from flask_permjwt.errors import ExpiredTokenError, InvalidTokenError, TokenTooL
 from flask_permjwt.policy.permissions import NO_GRANTS, Grants, valid_grants
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.tokens import claims as reading
-from flask_permjwt.tokens.keys import Key, KeyRing
+from flask_permjwt.tokens.compact import MAX_LENGTH, payload_of, split
+from flask_permjwt.tokens.key_source import FixedKeys, KeySource
+from flask_permjwt.tokens.keys import KeyRing, base64url
+from flask_permjwt.tokens.prepared import Prepared, UnknownKeyError, read_header
 from flask_permjwt.tokens.signatures import Signer
-
-MAX_LENGTH: Final = 16 * 1024
-_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-# What a base64url segment may end with, by its length modulo 4, when the bits that carry nothing are zero.
-_LAST_CHARACTERS: Final = (
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-    "",
-    "AQgw",
-    "AEIMQUYcgkosw048",
-)
 
 
 class TokenType(StrEnum):
@@ -38,6 +30,9 @@ class TokenType(StrEnum):
     """RFC 9068 section 2.1."""
 
     REFRESH = "rt+jwt"
+
+
+_TYPES: Final = tuple(TokenType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +54,7 @@ class VerifiedToken:
         rights_in_store: it names no permissions: they are read from the user store.
         claims: everything it says, read-only all the way down.
         principal: who it speaks for; a refresh token's principal has no permissions.
+        key_id: the name of the key of ours that signed it; empty where it was none of ours.
     """
 
     type: TokenType
@@ -74,13 +70,14 @@ class VerifiedToken:
     rights_in_store: bool
     claims: Mapping[str, Any] = field(repr=False)
     principal: Principal
+    key_id: str = ""
 
 
 class TokenCodec:
     """Writes and reads the tokens of one app.
 
     Args:
-        keys: what signs and verifies.
+        keys: what signs and verifies: a ring that stays, or what gives the ring of the moment.
         issuer: ``iss``, written and then required; None for none.
         audience: ``aud``, written and then one of them required; empty for none.
         leeway: seconds by which clocks may differ.
@@ -94,7 +91,7 @@ class TokenCodec:
 
     def __init__(
         self,
-        keys: KeyRing,
+        keys: KeyRing | KeySource,
         *,
         issuer: str | None = None,
         audience: tuple[str, ...] = (),
@@ -102,18 +99,13 @@ class TokenCodec:
         access_lifetime: int | None = None,
         permissions_claim: str = "permissions",
     ) -> None:
-        self._keys: Final = keys
+        self._keys: Final[KeySource] = FixedKeys(keys) if isinstance(keys, KeyRing) else keys
         self._issuer: Final = issuer
         self._audience: Final = audience
         self._leeway: Final = leeway
         self._access_lifetime: Final = access_lifetime
         self._permissions_path: Final = reading.check_permissions_claim(permissions_claim)
-        self._signers: Final = {keys.signing: Signer(keys.signing)}
-        # Headers that we wrote ourselves are known by their text and need no parsing.
-        self._headers: Final = {token_type: _header_segment(keys.signing, token_type) for token_type in TokenType}
-        self._own_headers: Final = {
-            segment: (keys.signing, token_type) for token_type, segment in self._headers.items()
-        }
+        self._ready = Prepared(self._keys.ring, _TYPES)
 
     def encode(
         self, token_type: TokenType, claims: Mapping[str, object], permissions: Iterable[str] | None = ()
@@ -145,8 +137,7 @@ class TokenCodec:
             else:
                 payload = reading.write_path(payload, self._permissions_path, sorted(permissions))
         text = json.dumps(payload, separators=(",", ":"), allow_nan=False)
-        signed = f"{self._headers[token_type]}.{_encode_segment(text.encode())}"
-        token = f"{signed}.{self._signers[self._keys.signing].sign(signed.encode('ascii'))}"
+        token = self._prepared().sign(token_type, base64url(text.encode()))
         if len(token) > MAX_LENGTH:
             raise TokenTooLargeError(
                 "The token is larger than 16 KiB: grant wildcards instead of single permissions."
@@ -191,44 +182,50 @@ class TokenCodec:
         Raises:
             InvalidTokenError: something is wrong with it; the description says which check failed.
         """
-        if not isinstance(token, str) or len(token) > MAX_LENGTH or _COMPACT.fullmatch(token) is None:
-            raise InvalidTokenError("The token is malformed.")
-        segments = token.split(".")
-        if not all(map(_is_canonical, segments)):
-            raise InvalidTokenError("The token is malformed.")
-        header, payload, signature = segments
-        key, token_type = self._own_headers.get(header) or self._read_header(header)
+        header, payload, signature = split(token)
+        signer, token_type = self._prepared().own_headers.get(header) or self._read_header(header)
         if token_type not in accepted:
             raise InvalidTokenError("The token is of another type.")
-        self._signers[key].check(token[: -len(signature) - 1].encode("ascii"), signature)
-        claims = reading.parse_object(_decode_segment(payload), "payload")
+        signer.check(token[: -len(signature) - 1].encode("ascii"), signature)
+        claims = reading.parse_object(payload_of(payload), "payload")
         self._check_issuer(claims)
         self._check_audience(claims)
-        return self._read_claims(token_type, claims)
+        return self._read_claims(signer.key.kid, token_type, claims)
 
     def is_own(self, token: str) -> bool:
         """Tell whether a token begins as ours do, which need not be looked into to know whose it is."""
-        return token.partition(".")[0] in self._own_headers
+        return token.partition(".")[0] in self._prepared().own_headers
 
-    def _read_header(self, segment: str) -> tuple[Key, TokenType]:
-        """Read a header that we did not write to the letter. It chooses among our keys and nothing else.
+    def knows(self, key_id: str) -> bool:
+        """Tell whether the key of a verified token is still good for verifying.
 
-        ``jku``, ``jwk``, ``x5u`` and ``x5c`` are never looked at (RFC 8725 section 3.10). They are ignored and
-        not refused, as RFC 7515 section 4 asks for what is not understood: refusing protects nobody, since a
-        signature of our own key still has to cover them. ``crit`` is refused, for no extension is understood
-        (RFC 7515 section 4.1.11), and so is ``b64``, which changes what the signature covers (RFC 7797).
+        Args:
+            key_id: of the token; that of a token which was none of ours is none of our business.
         """
-        header = reading.parse_object(_decode_segment(segment), "header")
-        if "crit" in header or "b64" in header:
-            raise InvalidTokenError("The token needs an extension that is not understood.")
+        return not key_id or self._prepared().ring.find(key_id) is not None
+
+    def keep_up(self) -> None:
+        """Notice changes of the keys, when it is time to look."""
+        self._keys.keep_up()
+
+    def _prepared(self) -> Prepared[TokenType]:
+        self._keys.keep_up()
+        ready, ring = self._ready, self._keys.ring
+        if ready.ring is not ring:
+            ready = self._ready = Prepared(ring, _TYPES, ready)
+        return ready
+
+    def _read_header(self, segment: str) -> tuple[Signer, TokenType]:
+        """Read a header that we did not write to the letter."""
+        header = read_header(segment)
         try:
             token_type = TokenType(header.get("typ", ""))
         except ValueError:
             raise InvalidTokenError("The token is of another type.") from None
-        key = self._keys.find(header["kid"]) if "kid" in header else self._keys.signing
-        if key is None or header.get("alg") != key.algorithm:
-            raise InvalidTokenError("The token was not signed with a key of this API.")
-        return key, token_type
+        with suppress(UnknownKeyError):
+            return self._prepared().choose(header), token_type
+        self._keys.seek()
+        return self._prepared().choose(header), token_type
 
     def _check_issuer(self, claims: Mapping[str, Any]) -> None:
         if self._issuer is not None and claims.get("iss") != self._issuer:
@@ -250,7 +247,7 @@ class TokenCodec:
         ):
             raise InvalidTokenError("The token is for another audience.")
 
-    def _read_claims(self, token_type: TokenType, claims: dict[str, Any]) -> VerifiedToken:
+    def _read_claims(self, key_id: str, token_type: TokenType, claims: dict[str, Any]) -> VerifiedToken:
         subject, token_id = reading.text(claims, "sub"), reading.text(claims, "jti")
         session_id, version = reading.text(claims, "sid"), reading.count(claims, "ver")
         issued_at, expires_at = reading.date(claims, "iat"), reading.date(claims, "exp")
@@ -289,22 +286,5 @@ class TokenCodec:
             rights_in_store=access and claims.get("rights") == reading.RIGHTS_IN_STORE,
             claims=principal.claims,
             principal=principal,
+            key_id=key_id,
         )
-
-
-def _header_segment(key: Key, token_type: TokenType) -> str:
-    header = {"alg": key.algorithm, "kid": key.kid, "typ": token_type.value}
-    return _encode_segment(json.dumps(header, separators=(",", ":")).encode())
-
-
-def _is_canonical(segment: str) -> bool:
-    """Tell whether it is base64url without padding (RFC 7515 section 2), in the one spelling of its value."""
-    return segment[-1] in _LAST_CHARACTERS[len(segment) % 4]
-
-
-def _encode_segment(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def _decode_segment(segment: str) -> bytes:
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))

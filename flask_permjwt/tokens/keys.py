@@ -4,13 +4,22 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.tokens.algorithms import ALGORITHMS
 from flask_permjwt.tokens.wrong_keys import other_kind
 
-_SIZES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
+_SIZES: Final = {one.name: one.secret_size for one in ALGORITHMS.values() if one.secret_size}
+# RFC 7638 section 3.2, RFC 8037 section 2.
+_REQUIRED: Final = {
+    "oct": ("k", "kty"),
+    "RSA": ("e", "kty", "n"),
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+}
 _MIN_DISTINCT_BYTES: Final = 8
 _REMEDY: Final = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(64))"'
 _HKDF_HASH_SIZE: Final = 32
@@ -22,26 +31,52 @@ class Key:
     """A key with the one algorithm that it serves.
 
     Attributes:
-        kid: its name in token headers (RFC 7515 section 4.1.4): the thumbprint of RFC 7638.
-        algorithm: the name of RFC 7518 section 3.1.
-        secret: the key itself.
+        kid: its name in token headers (RFC 7515 section 4.1.4): the thumbprint of RFC 7638 unless it came with
+            another.
+        algorithm: the name of RFC 7518 section 3.1, RFC 8037 or RFC 9864.
+        secret: the key itself, where it is a secret; empty where it is a key pair.
+        pair: the members of a key pair's JWK (RFC 7517), as JSON; empty where it is a secret.
+        signs: the private half is there.
     """
 
     kid: str
     algorithm: str
-    secret: bytes = field(repr=False)
+    secret: bytes = field(default=b"", repr=False)
+    pair: str = field(default="", repr=False)
+    signs: bool = True
 
 
 class KeyRing:
-    """The keys of one app.
+    """The keys of one app at one moment. It never changes: another one takes its place.
 
     Args:
-        signing: the key that signs, and that verifies tokens without a ``kid``.
+        signing: the key that signs, and that verifies tokens without a ``kid``; None where nothing signs.
+        others: those that verify too.
+
+    Raises:
+        ConfigurationError: two different keys have the same name.
     """
 
-    def __init__(self, signing: Key) -> None:
+    def __init__(self, signing: Key | None, others: Iterable[Key] = ()) -> None:
         self.signing: Final = signing
-        self._by_kid: Final = {signing.kid: signing}
+        by_kid: dict[str, Key] = {} if signing is None else {signing.kid: signing}
+        for key in others:
+            if by_kid.setdefault(key.kid, key) != key:
+                raise ConfigurationError(f"two different keys have the name (kid) {key.kid!r}: rename one")
+        self._by_kid: Final = by_kid
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KeyRing):
+            return NotImplemented
+        return self.signing == other.signing and self._by_kid == other._by_kid
+
+    def __hash__(self) -> int:
+        return hash((self.signing, frozenset(self._by_kid)))
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All of them, the one that signs first."""
+        return tuple(self._by_kid.values())
 
     def find(self, kid: object) -> Key | None:
         """Return the key with this name, compared exactly; None when there is none or it is no string."""
@@ -96,14 +131,20 @@ def hmac_key(secret: bytes | str, algorithm: str, *, allow_weak: bool = False) -
         raise ConfigurationError(f"the secret of {algorithm} must have at least {size} bytes; {_REMEDY}")
     if not allow_weak and len(set(raw)) < _MIN_DISTINCT_BYTES:
         raise ConfigurationError(f"the secret of {algorithm} repeats too few characters; {_REMEDY}")
-    return Key(_thumbprint(raw), algorithm, raw)
+    return Key(thumbprint({"kty": "oct", "k": base64url(raw)}), algorithm, raw)
 
 
-def _thumbprint(secret: bytes) -> str:
-    """Name a symmetric key by the thumbprint of its JWK (RFC 7638 section 3.2)."""
-    members = {"k": _base64url(secret), "kty": "oct"}
-    return _base64url(hashlib.sha256(json.dumps(members, separators=(",", ":")).encode()).digest())
+def thumbprint(members: Mapping[str, Any]) -> str:
+    """Name a key by the thumbprint of its JWK: SHA-256 over the required members (RFC 7638 section 3).
+
+    Args:
+        members: of the JWK, more than the required ones perhaps.
+    """
+    required = {name: members[name] for name in _REQUIRED[members["kty"]]}
+    text = json.dumps(required, separators=(",", ":"), sort_keys=True)
+    return base64url(hashlib.sha256(text.encode()).digest())
 
 
-def _base64url(data: bytes) -> str:
+def base64url(data: bytes) -> str:
+    """Encode bytes without padding (RFC 7515 section 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

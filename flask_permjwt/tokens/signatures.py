@@ -6,10 +6,15 @@ what it lets pass is for PyJWT to accept.
 
 import base64
 import hmac
+import json
 from typing import Any, Final
 
-from flask_permjwt.errors import InvalidTokenError
+from flask_permjwt.errors import ConfigurationError, InvalidTokenError
+from flask_permjwt.tokens.algorithms import Algorithm, algorithm
 from flask_permjwt.tokens.keys import Key
+
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi"})
+"""What a JWK's private half is made of (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2)."""
 
 _FORGED: Final = "The token's signature is not valid."
 _HASHES: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
@@ -20,22 +25,34 @@ class Signer:
 
     Args:
         key: the key, with the one algorithm that it serves.
+
+    Raises:
+        ConfigurationError: it is no key for its algorithm, or the package that the algorithm needs is missing.
     """
 
-    __slots__ = ("_algorithm", "_hash", "_key", "_secret")
+    __slots__ = ("_algorithm", "_hash", "_private", "_public", "_secret", "key")
 
     def __init__(self, key: Key) -> None:
-        # Loaded for those who sign or verify: it brings all of cryptography along where that is installed.
-        from jwt.algorithms import get_default_algorithms  # noqa: PLC0415
-
-        self._algorithm: Final = get_default_algorithms()[key.algorithm]
-        self._key: Final[Any] = self._algorithm.prepare_key(key.secret)
+        self.key: Final = key
+        kind = algorithm(key.algorithm)
+        self._algorithm: Final = _pyjwt(kind)
         self._secret: Final = key.secret
-        self._hash: Final = _HASHES[key.algorithm]
+        self._hash: Final = _HASHES.get(key.algorithm)
+        if self._hash is not None:
+            self._public: Any = self._algorithm.prepare_key(key.secret)
+            self._private: Any = self._public
+            return
+        members = json.loads(key.pair)
+        public = {name: value for name, value in members.items() if name not in PRIVATE_MEMBERS}
+        try:
+            self._public = self._algorithm.from_jwk(public)
+            self._private = self._algorithm.from_jwk(members) if key.signs else None
+        except Exception:  # noqa: BLE001  # whatever stops it from being read, it is no key; it must not be shown
+            raise ConfigurationError(f"the key is no {kind.kty} key for {kind.name}, or it is damaged") from None
 
     def sign(self, signed: bytes) -> str:
         """Return the signature of header and payload, as it stands in a token."""
-        return base64.urlsafe_b64encode(self._algorithm.sign(signed, self._key)).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(self._algorithm.sign(signed, self._private)).rstrip(b"=").decode()
 
     def check(self, signed: bytes, signature: str) -> None:
         """Check a signature.
@@ -47,13 +64,31 @@ class Signer:
         Raises:
             InvalidTokenError: it is not the signature of this key.
         """
-        right = hmac.digest(self._secret, signed, self._hash)
-        if not hmac.compare_digest(base64.urlsafe_b64encode(right).rstrip(b"="), signature.encode("ascii")):
-            raise InvalidTokenError(_FORGED)
+        if self._hash is not None:
+            right = hmac.digest(self._secret, signed, self._hash)
+            if not hmac.compare_digest(base64.urlsafe_b64encode(right).rstrip(b"="), signature.encode("ascii")):
+                raise InvalidTokenError(_FORGED)
         try:
             raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-            is_right = self._algorithm.verify(signed, self._key, raw)
+            is_right = self._algorithm.verify(signed, self._public, raw)
         except Exception:  # noqa: BLE001  # whatever stops PyJWT from accepting, the answer is no, and never a 500
             is_right = False
         if is_right is not True:
             raise InvalidTokenError(_FORGED)
+
+
+def members_of(kind: Algorithm, pair: Any) -> dict[str, Any]:
+    """Return the JWK members of a key of ``cryptography``, with the private half where it has one."""
+    members: dict[str, Any] = _pyjwt(kind).to_jwk(pair, as_dict=True)
+    members.pop("key_ops", None)
+    return members
+
+
+def _pyjwt(kind: Algorithm) -> Any:
+    # Loaded for those who sign or verify: it brings all of cryptography along where that is installed.
+    from jwt.algorithms import get_default_algorithms  # noqa: PLC0415
+
+    found = get_default_algorithms().get(kind.pyjwt)
+    if found is None:
+        raise ConfigurationError(f"{kind.name} needs cryptography: pip install 'flask-permjwt[keys]'")
+    return found

@@ -1,0 +1,158 @@
+"""Key sources: where the codec gets the keys of the moment. A ring that is replaced, never changed."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Lock
+from typing import Final, Protocol
+from weakref import WeakSet
+
+from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.tokens.clock import Clock
+from flask_permjwt.tokens.keys import Key, KeyRing
+from flask_permjwt.tokens.lifecycle import KeyPlan, ManagedKey
+
+_SEEK: Final = 1.0
+"""Seconds between two looks at least that were due to a name nobody knows: anybody can make names up."""
+
+_log = logging.getLogger("flask_permjwt.keys")
+
+
+class KeySource(Protocol):
+    """Where the keys of the moment come from."""
+
+    ring: KeyRing
+
+    def keep_up(self) -> None:
+        """Notice what changed, when it is time to look; it costs next to nothing while it is not."""
+
+    def seek(self) -> None:
+        """Look whether a key that is not known came in since."""
+
+
+class FixedKeys:
+    """Keys that stay what they are until the process ends.
+
+    Args:
+        ring: the keys.
+    """
+
+    def __init__(self, ring: KeyRing) -> None:
+        self.ring = ring
+
+    def keep_up(self) -> None:
+        """Do nothing."""
+
+    def seek(self) -> None:
+        """Do nothing."""
+
+
+class WatchedKeys:
+    """Keys that are read again and again, on the requests' own path, by one thread while others go on.
+
+    Args:
+        read: returns all keys with their times.
+        also: keys that verify besides.
+        refresh: seconds after which they are read again.
+        lasts: for how many seconds tokens are good at most, with what clocks may differ by.
+        clock: returns the time in seconds since 1970-01-01 UTC.
+        monotonic: returns seconds, by a clock that only goes forward.
+
+    Raises:
+        ConfigurationError: they cannot be read.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Sequence[ManagedKey]],
+        *,
+        also: Sequence[Key] = (),
+        refresh: float,
+        lasts: float,
+        clock: Clock = time.time,
+        monotonic: Clock = time.monotonic,
+    ) -> None:
+        self._read: Final = read
+        self._also: Final = tuple(also)
+        self._refresh: Final = refresh
+        self._lasts: Final = lasts
+        self._clock: Final = clock
+        self._monotonic: Final = monotonic
+        self._lock = Lock()
+        self._is_failing = False
+        self.lost: Callable[[], None] = lambda: None
+        """Called after a key is gone: what was signed by it is to be judged anew."""
+        self._looked_at = monotonic()
+        self.plan = self._planned()
+        now = clock()
+        self._changes_at = self.plan.changes_at(now)
+        self.ring = self._ring_at(now)
+        _living.add(self)
+
+    def keep_up(self) -> None:
+        """Read the keys again if it is time to, or if the time of one has come."""
+        if self._monotonic() >= self._looked_at + self._refresh or self._clock() >= self._changes_at:
+            self._look()
+
+    def seek(self) -> None:
+        """Read the keys again, unless that was done a moment ago: a name came up that is not known."""
+        if self._monotonic() >= self._looked_at + min(_SEEK, self._refresh):
+            self._look()
+
+    def renew_lock(self) -> None:
+        """Forget who holds the lock: after a fork, that thread is not here."""
+        self._lock = Lock()
+
+    def _look(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._looked_at = self._monotonic()
+            try:
+                self.plan = self._planned()
+                self._is_failing = False
+            except ConfigurationError as fault:
+                if not self._is_failing:
+                    _log.error("going on with the keys that are known: %s", fault)  # noqa: TRY400  # it says it all
+                self._is_failing = True
+            now = self._clock()
+            self._changes_at = self.plan.changes_at(now)
+            self._take(self._ring_at(now))
+        finally:
+            self._lock.release()
+
+    def _planned(self) -> KeyPlan:
+        plan = KeyPlan(self._read(), lasts=self._lasts)
+        KeyRing(None, [*(one.key for one in plan.keys), *self._also])  # refuses two keys of one name
+        return plan
+
+    def _ring_at(self, now: float) -> KeyRing:
+        ring = self.plan.ring(now)
+        return KeyRing(ring.signing, [*ring.keys, *self._also])
+
+    def _take(self, ring: KeyRing) -> None:
+        before = self.ring
+        if ring == before:
+            return
+        self.ring = ring
+        if ring.signing is None:
+            _log.error("no key signs any more: flask permjwt keys generate")
+        elif ring.signing != before.signing:
+            _log.info("the key %s signs now (%s)", ring.signing.kid, ring.signing.algorithm)
+        if set(before.keys) - set(ring.keys):
+            # Last: whoever judges a token anew must not find the key still there.
+            self.lost()
+
+
+_living: Final[WeakSet[WatchedKeys]] = WeakSet()
+
+
+def _renew_locks() -> None:
+    for one in list(_living):
+        one.renew_lock()
+
+
+with suppress(AttributeError):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_renew_locks)
