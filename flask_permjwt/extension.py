@@ -1,7 +1,7 @@
 """PermJWT: builds everything in ``init_app`` and registers it. The one module that knows all others."""
 
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -40,10 +40,10 @@ from flask_permjwt.mail.letters import Letters, register_templates
 from flask_permjwt.mail.message import Mailer
 from flask_permjwt.mail.outbox import Outbox
 from flask_permjwt.settings import Settings, load_settings
-from flask_permjwt.signing import signing_key
+from flask_permjwt.signing import app_keys, settings_key
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
-from flask_permjwt.tokens.keys import Key, KeyRing, derive_secret
+from flask_permjwt.tokens.keys import derive_secret
 from flask_permjwt.web.finish import Finisher
 from flask_permjwt.web.hook import register_hook
 from flask_permjwt.web.origin import at_end_of_context, current_freshness, current_origin
@@ -141,9 +141,17 @@ class PermJWT:
         settings = load_settings(app.config)
         managed = _managed(self._store, settings)
         check_mail(app, settings, self._mailer)
-        key = signing_key(app, settings)
+        keys = app_keys(
+            app,
+            settings,
+            clock=self._clock,
+            monotonic=self._monotonic,
+            # Whoever is judged anew is asked for the key of their token.
+            lost=lambda: freshness.state.doubt(),  # noqa: PLW0108  # it is made below
+        )
+        freshness, rights = self._build_freshness(app, settings, keys.root)
         codec = TokenCodec(
-            KeyRing(key),
+            keys.source,
             issuer=settings.issuer,
             audience=settings.audience,
             leeway=settings.leeway,
@@ -151,7 +159,6 @@ class PermJWT:
             permissions_claim=settings.permissions_claim,
         )
         sessions = self._sessions
-        freshness, rights = self._build_freshness(app, settings, key)
         codes = Codes(self._db, self.models)
         throttle = Throttle(
             storage_uri=settings.ratelimit_storage_uri,
@@ -178,7 +185,7 @@ class PermJWT:
             TokenIssuer(
                 codec,
                 access_lifetime=settings.access_token_expires,
-                csrf_secret=derive_secret(key.secret, b"flask_permjwt csrf", 32),
+                csrf_secret=derive_secret(keys.root, b"flask_permjwt csrf", 32),
                 rights_in_token=settings.permissions_in_token,
                 cookie_room=cookie_room(settings),
             ),
@@ -216,6 +223,9 @@ class PermJWT:
             settings=settings,
             clock=self._clock,
             codec=codec,
+            keys=keys.source,
+            key_directory=keys.directory,
+            settings_key=partial(settings_key, app, settings),
             store=self._store,
             accounts=accounts,
             self_service=self_service,
@@ -263,12 +273,12 @@ class PermJWT:
     def _quiet_store_in(self, session: AnySession) -> SQLUserStore[Any]:
         return SQLUserStore(self._db, self.models, self._passwords, clock=self._clock, session=session)
 
-    def _build_freshness(self, app: Flask, settings: Settings, key: Key) -> tuple[Freshness, CurrentRights]:
+    def _build_freshness(self, app: Flask, settings: Settings, root: bytes) -> tuple[Freshness, CurrentRights]:
         # Until then, some token may live that was issued before a change which nobody has heard of.
         lasts = settings.access_token_expires + settings.leeway + settings.revocation_max_staleness
         freshness = Freshness(
-            self._build_feed(settings, key),
-            HostEpoch(epoch_path(app, settings, key)),
+            self._build_feed(settings, root),
+            HostEpoch(epoch_path(app, settings, root)),
             interval=settings.revocation_interval,
             max_staleness=settings.revocation_max_staleness,
             lasts=lasts,
@@ -286,13 +296,13 @@ class PermJWT:
         )
         return freshness, rights
 
-    def _build_feed(self, settings: Settings, key: Key) -> Feed:
+    def _build_feed(self, settings: Settings, root: bytes) -> Feed:
         truth = SQLFeed(self._db, self.models.change, clock=self._clock, monotonic=self._monotonic)
         if settings.revocation_url is None:
             return truth
         return RedisFeed(
             settings.revocation_url,
-            _name_on_servers(key),
+            _name_on_servers(root),
             truth,
             reconcile=max(settings.revocation_interval, min(_RECONCILE, settings.revocation_max_staleness / 4)),
             monotonic=self._monotonic,
@@ -311,6 +321,14 @@ class PermJWT:
 
         return make_auth_blueprint()
 
+    @cached_property
+    def well_known_blueprint(self) -> Blueprint:
+        """What stands at fixed places (RFC 8615): our public keys; mount it without a prefix."""
+        # Loaded for those who mount it.
+        from flask_permjwt.api.well_known import make_well_known_blueprint  # noqa: PLC0415
+
+        return make_well_known_blueprint()
+
     def check(self, app: Flask) -> None:
         """Compile the policy of the app's routes now; call it at the end of the app factory.
 
@@ -326,18 +344,18 @@ def _verify_any(text: str) -> VerifiedToken:
     return app_state().codec.verify(text, *TokenType)
 
 
-def epoch_path(app: Flask, settings: Settings, key: Key) -> Path | None:
+def epoch_path(app: Flask, settings: Settings, root: bytes) -> Path | None:
     """Return the file by which the processes of an app on this machine tell each other of changes."""
     if settings.revocation_epoch_file == "off" or (settings.revocation_epoch_file == "auto" and app.testing):
         return None
     if settings.revocation_epoch_file != "auto":
         return Path(settings.revocation_epoch_file)
-    return default_path(_name_on_servers(key))
+    return default_path(_name_on_servers(root))
 
 
-def _name_on_servers(key: Key) -> str:
+def _name_on_servers(root: bytes) -> str:
     """Return what tells this app from others on the same machine or server, and nobody anything else."""
-    return derive_secret(key.secret, b"flask_permjwt revocations", 16).hex()
+    return derive_secret(root, b"flask_permjwt revocations", 16).hex()
 
 
 def _table(app: Flask) -> PolicyTable:

@@ -1,5 +1,6 @@
 """Setting types: how a value of ``app.config`` is read. Each reader returns the value or refuses it."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -59,6 +60,31 @@ def secret(value: object) -> bytes | None:
     if isinstance(value, bytes):
         return value
     raise WrongValueError("a string or bytes (in the environment, quote a key made of digits)")
+
+
+def path(value: object) -> str | None:
+    """Read the path of a file or directory, or None."""
+    if value is None:
+        return None
+    given = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(given, str) or not given or "\0" in given:
+        raise WrongValueError("a path, or None")
+    return given
+
+
+def key(value: object) -> object:
+    """Read a key pair as text, bytes or an object, or None."""
+    if value is None or (isinstance(value, str | bytes | Mapping) and value):
+        return value
+    raise WrongValueError("a private key in PEM, or a JWK as text or as an object")
+
+
+def keys(value: object) -> tuple[object, ...]:
+    """Read keys, each as text, bytes or an object."""
+    given = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(one, str | bytes | Mapping) and one for one in given):
+        raise WrongValueError("a list of keys, each in PEM, as a JWK or as a secret, or a JWK Set")
+    return given
 
 
 def url(value: object) -> str | None:
@@ -142,9 +168,10 @@ def lifetime(value: object) -> int:
     return int(given)
 
 
-def one_of(choices: tuple[str, ...]) -> Callable[[object], str]:
-    """Return a reader of one of these words, in any case."""
-    by_folded = {choice.casefold(): choice for choice in choices}
+def one_of(choices: tuple[str, ...], synonyms: Mapping[str, str] | None = None) -> Callable[[object], str]:
+    """Return a reader of one of these words, or of another word for one of them, in any case."""
+    words = {**(synonyms or {}), **{choice: choice for choice in choices}}
+    by_folded = {word.casefold(): choice for word, choice in words.items()}
 
     def read(value: object) -> str:
         if not isinstance(value, str) or value.casefold() not in by_folded:

@@ -14,7 +14,15 @@ from flask_permjwt import setting_types as kinds
 from flask_permjwt.errors import ConfigurationError
 
 PREFIX: Final = "PERMJWT_"
-ALGORITHMS: Final = ("HS256", "HS384", "HS512")
+ALGORITHMS: Final = (
+    *("HS256", "HS384", "HS512"),
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512"),
+    *("EdDSA", "Ed25519"),
+)
+SYNONYMS: Final = {"ESP256": "ES256", "ESP384": "ES384", "ESP512": "ES512"}
+"""The names of RFC 9864 for what JSON Web Tokens call by another name that says as much."""
+
 SAME_SITE: Final = ("Lax", "Strict", "None")
 
 
@@ -32,11 +40,55 @@ class Settings:
         metadata={
             "read": kinds.secret,
             "doc": "Signs the tokens. At least 32 random bytes (48 for HS384, 64 for HS512; RFC 7518 section "
-            "3.2). Without it, a key is derived from the app's SECRET_KEY by HKDF (RFC 5869).",
+            "3.2). Without it, a key is derived from the app's SECRET_KEY by HKDF (RFC 5869). Where a key pair or "
+            "PERMJWT_KEYS_DIR signs, only the CSRF values are made from it.",
         },
     )
     algorithm: str = _setting(
-        "HS256", kinds.one_of(ALGORITHMS), "Signature algorithm of the tokens (RFC 7518 section 3)."
+        "HS256",
+        kinds.one_of(ALGORITHMS, SYNONYMS),
+        "Signature algorithm of the tokens (RFC 7518 section 3, RFC 8037, RFC 9864): HS256, RS256, PS256, ES256, "
+        "each also with 384 and 512, EdDSA or Ed25519. With PERMJWT_KEYS_DIR, that of new keys.",
+    )
+    private_key: object = field(
+        default=None,
+        repr=False,
+        metadata={
+            "read": kinds.key,
+            "doc": "Signs the tokens where the algorithm takes a key pair: a private key in PEM or a JWK, as text "
+            "or as an object. Needs the extra keys.",
+        },
+    )
+    key_file: str | None = _setting(
+        None,
+        kinds.path,
+        "The file of the key that signs, in place of the key itself: PEM, a JWK or, for HMAC, the bytes of the "
+        "secret. Others must not be able to read it (mode 0600).",
+    )
+    verification_keys: tuple[object, ...] = field(
+        default=(),
+        repr=False,
+        metadata={
+            "read": kinds.keys,
+            "doc": "Further keys that verify and do not sign, such as the one before: a list of PEM, JWKs and "
+            "(for HMAC) secrets, or a JWK Set.",
+        },
+    )
+    keys_dir: str | None = _setting(
+        None,
+        kinds.path,
+        "The directory of the keys that `flask permjwt keys` makes, rotates and retires, in place of one key.",
+    )
+    keys_refresh: float = _setting(
+        60,
+        kinds.seconds,
+        "How long it takes at most, in seconds, until a process notices what changed in PERMJWT_KEYS_DIR.",
+    )
+    keys_lead: float = _setting(
+        60 * 60,
+        kinds.seconds,
+        "How long a new key is published before it signs, in seconds or as a timedelta: twice "
+        "PERMJWT_KEYS_REFRESH at least, and as long as others keep our JWKS.",
     )
     token_locations: tuple[str, ...] = _setting(
         kinds.LOCATIONS,
@@ -316,6 +368,21 @@ def _refuse_contradictions(settings: Settings) -> None:
         settings.revocation_max_staleness <= settings.revocation_interval,
         "PERMJWT_REVOCATION_MAX_STALENESS must be longer than PERMJWT_REVOCATION_INTERVAL: between two questions, "
         "nothing is known",
+    )
+    refuse(
+        settings.keys_dir is not None and settings.keys_lead < 2 * settings.keys_refresh,
+        "PERMJWT_KEYS_LEAD must be at least twice PERMJWT_KEYS_REFRESH: every process must know a key before it "
+        "signs",
+    )
+    refuse(
+        settings.keys_dir is not None and settings.keys_refresh < settings.revocation_interval,
+        "PERMJWT_KEYS_REFRESH must not be shorter than PERMJWT_REVOCATION_INTERVAL: keys are looked at with the "
+        "revocations",
+    )
+    refuse(
+        sum(one is not None for one in (settings.private_key, settings.key_file, settings.keys_dir)) > 1,
+        "PERMJWT_PRIVATE_KEY, PERMJWT_KEY_FILE and PERMJWT_KEYS_DIR are three places for the key that signs: set "
+        "one of them",
     )
     refuse(
         settings.cookie_sliding and not settings.cookies,

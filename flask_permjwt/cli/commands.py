@@ -2,7 +2,7 @@
 
 import click
 
-from flask_permjwt.cli import audit, roles, routes, sessions, users
+from flask_permjwt.cli import audit, keys, roles, routes, sessions, users
 
 commands = click.Group(
     commands=[
@@ -19,6 +19,7 @@ commands = click.Group(
         sessions.logout,
         sessions.prune,
         audit.audit,
+        keys.keys,
         routes.routes,
     ]
 )

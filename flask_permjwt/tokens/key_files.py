@@ -49,7 +49,7 @@ class KeyDirectory:
         """
         try:
             about = self.path.stat()
-            names = sorted(name for name in os.listdir(self.path) if _is_key_file(name))
+            names = sorted(one.name for one in self.path.iterdir() if _is_key_file(one.name))
         except OSError as error:
             raise ConfigurationError(f"PERMJWT_KEYS_DIR {self.path}: {_reason(error)}") from None
         if about.st_uid not in _trusted(about):
@@ -133,7 +133,7 @@ def read_private_file(path: Path, *, trusted: frozenset[int] | None = None) -> t
         return None
     except OSError as error:
         raise ConfigurationError(f"the key file {path}: {_reason(error)}") from None
-    with open(file, "rb", buffering=0) as opened:
+    with os.fdopen(file, "rb") as opened:
         about = os.fstat(file)
         if not stat.S_ISREG(about.st_mode):
             raise ConfigurationError(f"the key file {path} is no regular file")
@@ -157,7 +157,7 @@ def write_private_file(path: Path, data: bytes) -> None:
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
     try:
-        with open(file, "wb") as opened:
+        with os.fdopen(file, "wb") as opened:
             if os.geteuid() == 0:
                 owner = path.parent.stat()
                 os.fchown(file, owner.st_uid, owner.st_gid)

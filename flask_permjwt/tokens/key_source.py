@@ -77,7 +77,7 @@ class WatchedKeys:
         self._read: Final = read
         self._also: Final = tuple(also)
         self._refresh: Final = refresh
-        self._lasts: Final = lasts
+        self.lasts: Final = lasts
         self._clock: Final = clock
         self._monotonic: Final = monotonic
         self._lock = Lock()
@@ -115,7 +115,7 @@ class WatchedKeys:
                 self._is_failing = False
             except ConfigurationError as fault:
                 if not self._is_failing:
-                    _log.error("going on with the keys that are known: %s", fault)  # noqa: TRY400  # it says it all
+                    _log.error("going on with the keys that are known: %s", fault)  # it says it all
                 self._is_failing = True
             now = self._clock()
             self._changes_at = self.plan.changes_at(now)
@@ -124,7 +124,7 @@ class WatchedKeys:
             self._lock.release()
 
     def _planned(self) -> KeyPlan:
-        plan = KeyPlan(self._read(), lasts=self._lasts)
+        plan = KeyPlan(self._read(), lasts=self.lasts)
         KeyRing(None, [*(one.key for one in plan.keys), *self._also])  # refuses two keys of one name
         return plan
 

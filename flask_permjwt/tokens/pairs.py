@@ -4,8 +4,8 @@ import secrets
 from typing import Any, Final
 
 from flask_permjwt.errors import ConfigurationError
-from flask_permjwt.tokens.algorithms import algorithm
-from flask_permjwt.tokens.jwk import MIN_RSA_BITS, read_jwk
+from flask_permjwt.tokens.algorithms import algorithm, fitting
+from flask_permjwt.tokens.jwk import MIN_RSA_BITS, parse, read_jwk, read_set
 from flask_permjwt.tokens.keys import Key, hmac_key
 from flask_permjwt.tokens.signatures import members_of
 
@@ -43,6 +43,58 @@ def read_pem(data: bytes, *, default: str | None = None) -> Key:
     return _of(pair, default)
 
 
+def read_key(given: object, *, default: str | None = None, allow_weak: bool = False) -> Key:
+    """Read a key in PEM or a JWK, which may come as text.
+
+    Args:
+        given: the key, as text, bytes or an object.
+        default: the algorithm that it serves, where its type leaves a choice.
+        allow_weak: let a secret of few different bytes pass; for tests.
+
+    Raises:
+        ConfigurationError: it cannot be read, or it is too weak.
+    """
+    data = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else given
+    if isinstance(data, bytes) and is_pem(data):
+        return read_pem(data, default=default)
+    return read_jwk(data, default=default, allow_weak=allow_weak)
+
+
+def read_keys(given: object, *, default: str, allow_weak: bool = False) -> tuple[Key, ...]:
+    """Read a key in PEM, a JWK, a JWK Set, or a secret for HMAC.
+
+    Args:
+        given: as for ``read_key``.
+        default: as for ``read_key``; a secret that is no JWK serves it.
+        allow_weak: as for ``read_key``.
+
+    Raises:
+        ConfigurationError: as for ``read_key``.
+    """
+    data = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else given
+    if isinstance(data, bytes) and not is_pair(data):
+        return (hmac_key(data, default, allow_weak=allow_weak),)
+    if isinstance(data, bytes) and is_pem(data):
+        return (read_pem(data, default=default),)
+    parsed = parse(data)
+    if "keys" in parsed:
+        return read_set(parsed, default=default, allow_weak=allow_weak)
+    return (read_jwk(parsed, default=default, allow_weak=allow_weak),)
+
+
+def is_pair(data: bytes) -> bool:
+    """Tell whether this is PEM, a JWK or a JWK Set, and no secret."""
+    if is_pem(data):
+        return True
+    if not data.lstrip().startswith(b"{"):
+        return False
+    try:
+        parsed = parse(data)
+    except ConfigurationError:
+        return False
+    return "kty" in parsed or "keys" in parsed
+
+
 def _of(pair: Any, default: str | None) -> Key:
     asymmetric = _primitives("a key pair").asymmetric
     ec, ed25519, rsa = asymmetric.ec, asymmetric.ed25519, asymmetric.rsa
@@ -53,8 +105,10 @@ def _of(pair: Any, default: str | None) -> Key:
     else:
         name = "EdDSA" if isinstance(pair, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey) else ""
     if not name:
-        raise ConfigurationError("the key is of a type that signs nothing here: use RSA, P-256, P-384, P-521, Ed25519")
-    return read_jwk(members_of(algorithm(name), pair), default=default or name)
+        raise ConfigurationError("the key signs nothing here: use RSA, P-256, P-384, P-521 or Ed25519")
+    members = members_of(algorithm(name), pair)
+    fits = default in fitting(members["kty"], members.get("crv"))
+    return read_jwk(members, default=default if fits else name)
 
 
 def generate(name: str) -> Key:

@@ -11,7 +11,6 @@ from flask_permjwt.tokens.compact import payload_of
 from flask_permjwt.tokens.keys import Key, KeyRing, base64url
 from flask_permjwt.tokens.signatures import Signer
 
-
 TypeT = TypeVar("TypeT", bound=str)
 
 
@@ -29,7 +28,7 @@ class Prepared(Generic[TypeT]):
     def __init__(self, ring: KeyRing, types: tuple[TypeT, ...], before: "Prepared[TypeT] | None" = None) -> None:
         known = {} if before is None else {signer.key: signer for signer in before.signers.values()}
         self.ring: Final = ring
-        self.signers: Final = {key.kid: known.get(key) or Signer(key) for key in ring.keys}
+        self.signers: Final[dict[str, Signer]] = {key.kid: known.get(key) or Signer(key) for key in ring.keys}
         signing = ring.signing
         self.signing: Final = None if signing is None else self.signers[signing.kid]
         self.headers: Final = {} if signing is None else {one: _header_segment(signing, one) for one in types}

@@ -121,6 +121,11 @@ class RevocationState:
         self._lock = Lock()
         self.epoch += 1
 
+    def doubt(self) -> None:
+        """Have every token judged anew: something else than a change of these concerns them."""
+        with self._lock:
+            self.epoch += 1
+
     def forget(self, *, now: float, monotonic: float) -> None:
         """Forget what can concern no living token any more."""
         if any(one.kept_until < monotonic and one.matters_until < now for one in self._slices):

@@ -219,21 +219,25 @@ class AccessTokens:
         self._catch_up()
         epoch, principal = seen.judged
         if epoch != self._state.epoch:
-            principal = self._judge_anew(seen)
+            principal = self._judge_anew(seen, remembered, text)
         return principal
 
     def _catch_up(self) -> None:
         freshness = self._freshness
         if self._monotonic() >= freshness.next_at or freshness.host.counter[0] != freshness.seen_at_host:
             freshness.catch_up()
+            self._codec.keep_up()
 
     def _judge_time(self, token: VerifiedToken) -> None:
         self._codec.judge(token, self._clock())
 
-    def _judge_anew(self, seen: SeenToken) -> Principal:
+    def _judge_anew(self, seen: SeenToken, remembered: BoundedCache[SeenToken], text: str) -> Principal:
         token = seen.token
         # Before anything is looked up: what is learnt meanwhile has a later one.
         epoch = self._state.epoch
+        if not self._codec.knows(token.key_id):
+            remembered.forget(text)
+            raise InvalidTokenError("The token was signed with a key that is no longer in use.")
         standing = self._state.judge(token)
         if standing is Standing.VOID:
             raise InvalidTokenError("The token was revoked.")

@@ -1,6 +1,6 @@
 """What the extension keeps per app, and what it keeps per request."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,10 +17,13 @@ from flask_permjwt.policy.principal import Principal
 from flask_permjwt.settings import Settings
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec, VerifiedToken
+from flask_permjwt.tokens.key_source import KeySource
+from flask_permjwt.tokens.keys import Key
 from flask_permjwt.web.presented import AccessTokens
 from flask_permjwt.web.transports import Source, Transport
 
 if TYPE_CHECKING:
+    from flask_permjwt.tokens.key_files import KeyDirectory
     from flask_permjwt.web.finish import Finisher
     from flask_permjwt.web.refusals import Refusals
     from flask_permjwt.web.table import Entry, PolicyTable
@@ -36,6 +39,9 @@ class AppState:
     settings: Settings
     clock: Clock
     codec: TokenCodec
+    keys: KeySource
+    key_directory: "KeyDirectory | None"
+    settings_key: Callable[[], Key]
     store: UserStore[Any]
     accounts: Accounts
     self_service: SelfService | None

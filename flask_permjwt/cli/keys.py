@@ -1,0 +1,215 @@
+"""Commands for keys. They change files; nothing secret is printed, and no process needs to be told."""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+import click
+from flask.cli import with_appcontext
+
+from flask_permjwt.cli import group
+from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.settings import ALGORITHMS
+from flask_permjwt.tokens.key_source import WatchedKeys
+from flask_permjwt.tokens.keys import Key
+from flask_permjwt.tokens.lifecycle import KeyPlan, ManagedKey, State
+from flask_permjwt.web.state import AppState, app_state
+
+_ALGORITHM: Final = click.option(
+    "--algorithm",
+    type=click.Choice(ALGORITHMS, case_sensitive=False),
+    help="What the key serves; by default, PERMJWT_ALGORITHM.",
+)
+
+
+@click.group("keys")
+def keys() -> None:
+    """Make, list, rotate and retire the keys in PERMJWT_KEYS_DIR."""
+
+
+@keys.command("generate")
+@_ALGORITHM
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Take over the key that signed before there was a directory.",
+)
+@with_appcontext
+def generate(*, algorithm: str | None, adopt: bool) -> None:
+    """Make the first key; it signs at once."""
+    with _changing() as keyring:
+        if keyring.plan.signing(keyring.now) is not None:
+            raise group.Refused("There is a key that signs; `flask permjwt keys rotate` makes the next one.")
+        made = keyring.add(keyring.state.settings_key() if adopt else _new(keyring.state, algorithm), keyring.now)
+    click.echo(f"{_name(made)} signs now.")
+
+
+@keys.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+@with_appcontext
+def list_keys(*, as_json: bool) -> None:
+    """List the keys with their states; times are UTC."""
+    keyring = _Keyring(app_state())
+    plan, now = keyring.plan, keyring.now
+    if as_json:
+        listed = [
+            {
+                "kid": one.key.kid,
+                "algorithm": one.key.algorithm,
+                "state": plan.state(one, now),
+                "created_at": one.created_at,
+                "signs_from": one.signs_from,
+                "signs_until": _finite(plan.ends_at(one)),
+                "verifies_until": _finite(plan.dropped_at(one)),
+                "void": one.void_at is not None,
+                "file": one.name,
+            }
+            for one in plan.keys
+        ]
+        click.echo(json.dumps({"keys": listed}, indent=2))
+        return
+    rows = [
+        (
+            one.key.kid,
+            one.key.algorithm,
+            "void" if one.void_at is not None else plan.state(one, now).value,
+            _moment(one.signs_from),
+            _moment(plan.ends_at(one)),
+            _moment(plan.dropped_at(one)),
+        )
+        for one in plan.keys
+    ]
+    head = ("kid", "algorithm", "state", "signs from", "signs until", "verifies until")
+    group.print_table(head, rows, none="There are no keys; `flask permjwt keys generate` makes one.")
+
+
+@keys.command("rotate")
+@_ALGORITHM
+@with_appcontext
+def rotate(*, algorithm: str | None) -> None:
+    """Publish a new key, which signs after PERMJWT_KEYS_LEAD; the old one verifies on until it is not needed."""
+    with _changing() as keyring:
+        plan, now = keyring.plan, keyring.now
+        for one in plan.keys:
+            if plan.state(one, now) is State.NEXT:
+                raise group.Refused(
+                    f"{_name(one)} is waiting already and signs from {_moment(one.signs_from)}; "
+                    "`flask permjwt keys retire` stops it."
+                )
+        old = plan.signing(now)
+        if old is None:
+            raise group.Refused("There is no key to rotate; `flask permjwt keys generate` makes one.")
+        made = keyring.add(_new(keyring.state, algorithm), now + keyring.state.settings.keys_lead)
+        dropped = [one for one in plan.keys if plan.state(one, now) is State.GONE]
+        for one in dropped:
+            keyring.directory.remove(one)
+    click.echo(f"{_name(made)} is published and signs from {_moment(made.signs_from)}.")
+    click.echo(
+        f"{_name(old)} signs until then and verifies until {_moment(made.signs_from + keyring.lasts(old))}."
+    )
+    for one in dropped:
+        click.echo(f"{_name(one)} is not needed any more: its file was deleted.")
+
+
+@keys.command("retire")
+@click.argument("kid")
+@click.option("--now", "at_once", is_flag=True, help="Void every token of this key, in an emergency.")
+@with_appcontext
+def retire(kid: str, *, at_once: bool) -> None:
+    """Let the key KID sign no more; what it signed is good until it expires, or, with --now, no longer."""
+    with _changing() as keyring:
+        plan, now = keyring.plan, keyring.now
+        one = next((one for one in plan.keys if one.key.kid == kid), None)
+        if one is None:
+            raise group.Refused(f"There is no key {kid!r}; `flask permjwt keys list` lists them.")
+        signs = one is plan.signing(now)
+        if not at_once:
+            if signs:
+                raise group.Refused("This key signs: `flask permjwt keys rotate` puts another one in its place.")
+            keyring.directory.write(replace(one, retired_at=min(now, one.told_to_stop_at)))
+            click.echo(f"{_name(one)} does not sign.")
+            return
+        if signs:
+            # First, so that there is no moment without a key that signs.
+            click.echo(f"{_name(_successor(keyring, one))} signs now.")
+        keyring.directory.write(replace(one, void_at=min(now, math.inf if one.void_at is None else one.void_at)))
+    refresh = keyring.state.settings.keys_refresh
+    click.echo(f"Every token of {_name(one)} is void, in all processes within {refresh:g} seconds.")
+
+
+class _Keyring:
+    """The keys as their files are at this moment."""
+
+    def __init__(self, state: AppState) -> None:
+        if state.key_directory is None or not isinstance(state.keys, WatchedKeys):
+            raise group.Refused("This app has no directory of keys: set PERMJWT_KEYS_DIR.")
+        self.state: Final = state
+        self.directory: Final = state.key_directory
+        self.now: Final = round(state.clock(), 3)
+        self._lasts: Final = state.keys.lasts
+        try:
+            self.plan: Final = KeyPlan(
+                self.directory.read() if self.directory.path.exists() else (), lasts=self._lasts
+            )
+        except ConfigurationError as fault:
+            raise group.Refused(str(fault)) from None
+
+    def lasts(self, one: ManagedKey) -> float:
+        return max(self._lasts, one.tokens_last)
+
+    def add(self, key: Key, signs_from: float) -> ManagedKey:
+        made = ManagedKey(key, signs_from=signs_from, created_at=self.now, tokens_last=self._lasts)
+        self.directory.write(made)
+        return made
+
+
+@contextmanager
+def _changing() -> Iterator[_Keyring]:
+    """Read the keys, and keep others out who would change them."""
+    state = app_state()
+    directory = state.key_directory
+    try:
+        if directory is None:
+            _Keyring(state)
+            return
+        directory.path.mkdir(mode=0o700, exist_ok=True)
+        with directory.locked():
+            yield _Keyring(state)
+    except OSError as error:
+        raise group.Refused(f"The keys cannot be written: {error.strerror}.") from None
+
+
+def _new(state: AppState, algorithm: str | None) -> Key:
+    from flask_permjwt.tokens.pairs import generate as generate_key  # noqa: PLC0415  # the command has the name
+
+    try:
+        return generate_key(algorithm or state.settings.algorithm)
+    except ConfigurationError as fault:
+        raise group.Refused(str(fault)) from None
+
+
+def _successor(keyring: _Keyring, one: ManagedKey) -> ManagedKey:
+    """Let the next key sign now, or a new one."""
+    plan, now = keyring.plan, keyring.now
+    waiting = next((other for other in plan.keys if plan.state(other, now) is State.NEXT), None)
+    if waiting is None:
+        return keyring.add(_new(keyring.state, one.key.algorithm), now)
+    promoted = replace(waiting, signs_from=now)
+    keyring.directory.write(promoted)
+    return promoted
+
+
+def _name(one: ManagedKey) -> str:
+    return f"{one.key.kid} ({one.key.algorithm})"
+
+
+def _moment(at: float) -> str:
+    return "-" if at == math.inf else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _finite(at: float) -> float | None:
+    return None if at == math.inf else at
