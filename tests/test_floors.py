@@ -11,6 +11,7 @@ FLOORS = [
     "errors",
     "signals",
     "setting_types",
+    "setting_contradictions",
     "settings",
     "policy",
     "tokens",
