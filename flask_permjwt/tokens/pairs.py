@@ -65,7 +65,7 @@ def read_keys(given: object, *, default: str, allow_weak: bool = False) -> tuple
 
     Args:
         given: as for ``read_key``.
-        default: as for ``read_key``; a secret that is no JWK serves it.
+        default: as for ``read_key``; a secret that is no JWK serves it, or HS256.
         allow_weak: as for ``read_key``.
 
     Raises:
@@ -73,7 +73,8 @@ def read_keys(given: object, *, default: str, allow_weak: bool = False) -> tuple
     """
     data = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else given
     if isinstance(data, bytes) and not is_pair(data):
-        return (hmac_key(data, default, allow_weak=allow_weak),)
+        name = default if algorithm(default).secret_size else "HS256"
+        return (hmac_key(data, name, allow_weak=allow_weak),)
     if isinstance(data, bytes) and is_pem(data):
         return (read_pem(data, default=default),)
     parsed = parse(data)

@@ -191,3 +191,10 @@ def test_whoever_sees_the_new_epoch_sees_what_it_stands_for(state):
     for thread in threads:
         thread.join()
     assert not faults
+
+
+def test_when_in_doubt_every_token_is_judged_anew():
+    state = RevocationState(lasts=60)
+    before = state.epoch
+    state.doubt()
+    assert state.epoch == before + 1

@@ -1,0 +1,215 @@
+"""The commands for keys: what they change, what they refuse, and that they print nothing secret."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_permjwt import ConfigurationError, PermJWT
+from flask_permjwt.tokens.jwk import whole_jwk
+from flask_permjwt.tokens.key_files import KeyDirectory, write_private_file
+from flask_permjwt.tokens.lifecycle import ManagedKey
+from flask_permjwt.tokens.pairs import generate
+
+SECRET = "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ"
+MONTH, HOUR = 30 * 24 * 3600, 3600
+APP = """
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from flask_permjwt import PermJWT
+app = Flask("app")
+app.config.update(SECRET_KEY={secret!r}, SQLALCHEMY_DATABASE_URI="sqlite://", PERMJWT_KEYS_DIR={path!r})
+db = SQLAlchemy(app)
+PermJWT(app, db=db)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "keys"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def make(folder, fake_clock):
+    def make(**settings):
+        app = Flask("app")
+        app.config.update(SECRET_KEY=SECRET, SQLALCHEMY_DATABASE_URI="sqlite://", TESTING=True)
+        app.config.update({"PERMJWT_KEYS_DIR": str(folder), **settings})
+        db = SQLAlchemy(app)
+        PermJWT(app, db=db, clock=fake_clock, monotonic=fake_clock)
+        return app
+
+    return make
+
+
+@pytest.fixture
+def first(folder):
+    key = generate("ES256")
+    KeyDirectory(folder).write(ManagedKey(key, signs_from=0, tokens_last=1))
+    return key
+
+
+@pytest.fixture
+def app(make, first):
+    return make()
+
+
+@pytest.fixture
+def run(app, folder):
+    def run(*arguments, code=0):
+        ran = app.test_cli_runner().invoke(args=["permjwt", "keys", *arguments])
+        assert ran.exit_code == code, ran.output
+        for path in folder.glob("*.json"):
+            members = json.loads(path.read_text())
+            assert not [one for one in ("d", "k", "p", "q") if one in members and members[one] in ran.output]
+            assert path.stat().st_mode & 0o777 == 0o600
+        return ran.output
+
+    return run
+
+
+@pytest.fixture
+def listed(run):
+    def listed():
+        return {one["kid"]: one for one in json.loads(run("list", "--json"))["keys"]}
+
+    return listed
+
+
+def test_rotate_publishes_a_key_that_signs_after_the_lead_and_drops_the_old_one_in_the_end(
+    run, listed, first, fake_clock, folder
+):
+    began = fake_clock.now
+    printed = run("rotate", "--algorithm", "eddsa")
+    [new] = listed().keys() - {first.kid}
+    assert new in printed
+    assert listed()[first.kid] | {"created_at": 0} == {
+        "kid": first.kid,
+        "algorithm": "ES256",
+        "state": "active",
+        "created_at": 0,
+        "signs_from": 0,
+        "signs_until": began + HOUR,
+        "verifies_until": began + HOUR + MONTH + 60,
+        "void": False,
+        "file": f"{first.kid}.json",
+    }
+    assert (listed()[new]["state"], listed()[new]["algorithm"]) == ("next", "EdDSA")
+    fake_clock.advance(HOUR)
+    assert {kid: one["state"] for kid, one in listed().items()} == {first.kid: "retired", new: "active"}
+    fake_clock.advance(MONTH + 60)
+    assert {kid: one["state"] for kid, one in listed().items()} == {first.kid: "gone", new: "active"}
+    assert first.kid in run("rotate")
+    assert first.kid not in listed()
+    assert not (folder / f"{first.kid}.json").exists()
+
+
+def test_a_key_that_waits_is_not_overtaken_by_another(run):
+    run("rotate")
+    assert "is waiting already" in run("rotate", code=1)
+
+
+def test_generate_makes_the_first_key_only(run):
+    assert "keys rotate" in run("generate", code=1)
+
+
+def test_retire_stops_a_key_that_waits_and_no_key_that_signs(run, listed, first):
+    run("rotate")
+    [new] = listed().keys() - {first.kid}
+    assert "keys rotate" in run("retire", first.kid, code=1)
+    assert "does not sign" in run("retire", new)
+    assert listed()[new]["state"] == "retired"
+    assert listed()[first.kid]["signs_until"] is None
+    run("retire", new)
+    assert "There is no key" in run("retire", "another", code=1)
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_retire_now_voids_a_key_and_another_signs_at_once(run, listed, first, waiting, fake_clock):
+    if waiting:
+        run("rotate", "--algorithm", "RS256")
+    before = listed()
+    printed = run("retire", "--now", first.kid)
+    assert "in all processes within 60 seconds" in printed
+    [other] = [kid for kid in listed() if kid != first.kid]
+    assert (other in before) == waiting
+    assert (listed()[other]["state"], listed()[other]["signs_from"]) == ("active", fake_clock.now)
+    assert (listed()[first.kid]["state"], listed()[first.kid]["void"]) == ("gone", True)
+    fake_clock.advance(5)
+    run("retire", "--now", first.kid)
+    assert listed()[first.kid]["verifies_until"] == fake_clock.now - 5
+
+
+def test_the_list_is_a_table_for_people(run, first):
+    run("rotate")
+    assert first.kid in run("list")
+    assert "next" in run("list")
+    run("retire", "--now", first.kid)
+    assert "void" in run("list")
+
+
+def test_without_a_directory_the_setting_is_named(make):
+    app = make(PERMJWT_KEYS_DIR=None)
+    for arguments in (["list"], ["rotate"]):
+        ran = app.test_cli_runner().invoke(args=["permjwt", "keys", *arguments])
+        assert ran.exit_code == 1
+        assert "set PERMJWT_KEYS_DIR" in ran.output
+
+
+def test_what_cannot_be_read_or_written_is_said_in_one_line(app, folder, monkeypatch):
+    (folder / "open.json").write_text("{}")
+    (folder / "open.json").chmod(0o644)
+    runner = app.test_cli_runner()
+    assert "open to others" in runner.invoke(args=["permjwt", "keys", "list"]).output
+    (folder / "open.json").unlink()
+    monkeypatch.setattr("os.fsync", _full)
+    assert "cannot be written: No space left" in runner.invoke(args=["permjwt", "keys", "rotate"]).output
+
+
+def _full(_):
+    raise OSError(28, "No space left on device")
+
+
+def test_an_app_that_serves_does_not_start_without_a_key(make, folder):
+    with pytest.raises(ConfigurationError, match="flask permjwt keys generate"):
+        make()
+    folder.rmdir()
+    with pytest.raises(ConfigurationError, match="no such file"):
+        make()
+
+
+def test_the_first_key_is_made_by_a_command_of_an_app_that_has_none(tmp_path):
+    folder = tmp_path / "fresh"
+    script = tmp_path / "app.py"
+    script.write_text(APP.format(secret=SECRET, path=str(folder)))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+
+    def flask(*arguments):
+        command = [sys.executable, "-m", "flask", "--app", str(script), "permjwt", "keys", *arguments]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return ran.stdout + ran.stderr
+
+    assert "There are no keys" in flask("list")
+    assert "There is no key to rotate" in flask("rotate")
+    assert "(HS256) signs now" in flask("generate", "--adopt")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    [path] = [one for one in Path(folder).iterdir() if one.suffix == ".json"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_adopted_key_is_the_one_that_signed_before(make, folder, tmp_path):
+    before = make(PERMJWT_KEYS_DIR=None)
+    kid = before.extensions["permjwt"].keys.ring.signing.kid
+    write_private_file(folder / "passing.json", json.dumps(whole_jwk(generate("HS256"))).encode())
+    app = make()
+    (folder / "passing.json").unlink()
+    ran = app.test_cli_runner().invoke(args=["permjwt", "keys", "generate", "--adopt"])
+    assert kid in ran.output
+    assert make().extensions["permjwt"].keys.ring.signing.kid == kid
