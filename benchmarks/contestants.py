@@ -24,6 +24,7 @@ CONTESTANTS = (
     Contestant("permjwt", "permjwt_more:rs256"),
     Contestant("permjwt", "permjwt_more:es256"),
     Contestant("permjwt", "permjwt_more:eddsa"),
+    Contestant("permjwt", "permjwt_more:keys_dir"),
     Contestant("permjwt", "permjwt_more:routes"),
     Contestant("permjwt", "permjwt_more:users"),
     Contestant("permjwt", "permjwt_more:revocations"),

@@ -14,6 +14,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_permjwt import ConfigurationError, PermJWT, requires_permissions
 from flask_permjwt.extension import epoch_path
 from flask_permjwt.signing import app_keys
+from flask_permjwt.tokens.codec import TokenType
 from flask_permjwt.tokens.jwk import public_half, whole_jwk
 from flask_permjwt.tokens.key_files import KeyDirectory, write_private_file
 from flask_permjwt.tokens.lifecycle import ManagedKey
@@ -128,7 +129,7 @@ def test_the_same_successor_is_given_again_when_another_key_signs_meanwhile(flee
     again = here.refresh(login["refresh_token"]).json["refresh_token"]
     assert (kid_of(first), kid_of(again)) == (KEYS["HS256"].kid, KEYS["EdDSA"].kid)
     ids = {
-        here.state.codec._prepared() and here.state.codec.verify(one, "rt+jwt").token_id for one in (first, again)
+        here.state.codec.verify(one, TokenType.REFRESH).token_id for one in (first, again)
     }
     assert len(ids) == 1
     assert here.refresh(first).status_code == 200
