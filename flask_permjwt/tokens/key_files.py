@@ -50,8 +50,11 @@ class KeyDirectory:
         try:
             about = self.path.stat()
             names = sorted(one.name for one in self.path.iterdir() if _is_key_file(one.name))
+            return self._read_all(about, names)
         except OSError as error:
             raise ConfigurationError(f"PERMJWT_KEYS_DIR {self.path}: {_reason(error)}") from None
+
+    def _read_all(self, about: os.stat_result, names: list[str]) -> tuple[ManagedKey, ...]:
         if about.st_uid not in _trusted(about):
             raise ConfigurationError(f"PERMJWT_KEYS_DIR {self.path} belongs to somebody else: chown it")
         if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

@@ -1,6 +1,7 @@
 """Key sources: where the codec gets the keys of the moment. A ring that is replaced, never changed."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -82,6 +83,7 @@ class WatchedKeys:
         self._monotonic: Final = monotonic
         self._lock = Lock()
         self._is_failing = False
+        self._was_forked = False
         self.lost: Callable[[], None] = lambda: None
         """Called after a key is gone: what was signed by it is to be judged anew."""
         self._looked_at = monotonic()
@@ -102,8 +104,10 @@ class WatchedKeys:
             self._look()
 
     def renew_lock(self) -> None:
-        """Forget who holds the lock: after a fork, that thread is not here."""
+        """Forget who holds the lock, and look at once: after a fork, that thread is not here to finish."""
         self._lock = Lock()
+        self._looked_at = -math.inf
+        self._was_forked = True
 
     def _look(self) -> None:
         if not self._lock.acquire(blocking=False):
@@ -134,14 +138,14 @@ class WatchedKeys:
 
     def _take(self, ring: KeyRing) -> None:
         before = self.ring
-        if ring == before:
-            return
-        self.ring = ring
-        if ring.signing is None:
-            _log.error("no key signs any more: flask permjwt keys generate")
-        elif ring.signing != before.signing:
-            _log.info("the key %s signs now (%s)", ring.signing.kid, ring.signing.algorithm)
-        if set(before.keys) - set(ring.keys):
+        if ring != before:
+            self.ring = ring
+            if ring.signing is None:
+                _log.error("no key signs any more: flask permjwt keys generate")
+            elif ring.signing != before.signing:
+                _log.info("the key %s signs now (%s)", ring.signing.kid, ring.signing.algorithm)
+        if self._was_forked or set(before.keys) - set(ring.keys):
+            self._was_forked = False
             # Last: whoever judges a token anew must not find the key still there.
             self.lost()
 

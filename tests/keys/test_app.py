@@ -128,9 +128,7 @@ def test_the_same_successor_is_given_again_when_another_key_signs_meanwhile(flee
         machine.state.keys._looked_at = float("-inf")
     again = here.refresh(login["refresh_token"]).json["refresh_token"]
     assert (kid_of(first), kid_of(again)) == (KEYS["HS256"].kid, KEYS["EdDSA"].kid)
-    ids = {
-        here.state.codec.verify(one, TokenType.REFRESH).token_id for one in (first, again)
-    }
+    ids = {here.state.codec.verify(one, TokenType.REFRESH).token_id for one in (first, again)}
     assert len(ids) == 1
     assert here.refresh(first).status_code == 200
 
