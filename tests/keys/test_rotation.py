@@ -107,7 +107,7 @@ def serve(tmp_path, make_database_url, free_port):
     """Serve the app with a first key of an algorithm."""
     servers = []
 
-    def start(algorithm):
+    def start(algorithm, access=ACCESS, session=SESSION):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("FLASK_")}
         environment |= {
             "FLASK_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ",
@@ -116,8 +116,8 @@ def serve(tmp_path, make_database_url, free_port):
             "FLASK_PERMJWT_KEYS_REFRESH": str(REFRESH),
             "FLASK_PERMJWT_KEYS_LEAD": str(LEAD),
             "FLASK_PERMJWT_REVOCATION_INTERVAL": "0.25",
-            "FLASK_PERMJWT_ACCESS_TOKEN_EXPIRES": str(ACCESS),
-            "FLASK_PERMJWT_REFRESH_TOKEN_EXPIRES": str(SESSION),
+            "FLASK_PERMJWT_ACCESS_TOKEN_EXPIRES": str(access),
+            "FLASK_PERMJWT_REFRESH_TOKEN_EXPIRES": str(session),
             "FLASK_PERMJWT_ALGORITHM": algorithm,
         }
         flask(environment, "permjwt", "keys", "generate")
@@ -191,29 +191,36 @@ def test_through_a_whole_rotation_no_request_is_refused(serve, before, after):
 
 @pytest.mark.postgresql
 def test_in_an_emergency_every_token_of_a_key_is_void_in_all_workers_within_the_refresh_time(serve):
-    server = serve("ES256")
+    server = serve("ES256", access=300, session=600)
     [old] = [one["kid"] for one in listed(server.environment)]
     tokens = server.log_in()
     workers = set()
-    deadline = time.monotonic() + ACCESS - 0.5
-    while len(workers) < WORKERS and time.monotonic() < deadline:
+    for _ in range(300):
         workers.add(server.ask("/reports", token=tokens["access_token"])[1]["worker"])
+        if len(workers) == WORKERS:
+            break
     assert len(workers) == WORKERS
     flask(server.environment, "permjwt", "keys", "retire", "--now", old)
-    retired = time.monotonic()
-    good, bad = [], 0
-    # A token that is good as long as nothing is void; new ones are signed by the new key, and accepted at once.
-    while time.monotonic() < retired + 3 * REFRESH:
-        renewed = server.log_in()
-        status, _ = server.ask("/reports", token=renewed["access_token"])
-        good.append(status)
-        if server.ask("/auth/refresh", {"refresh_token": tokens["refresh_token"]})[0] == 401:
-            bad += 1
-    assert bad > WORKERS
+    retired, last_accepted, refused, renewed = time.monotonic(), 0.0, Counter(), Counter()
+    while time.monotonic() < retired + 4 * REFRESH:
+        asked = time.monotonic()
+        status, said = server.ask("/reports", token=tokens["access_token"])
+        if status == 200:
+            last_accepted = asked - retired
+        else:
+            refused[json.loads(said)["error"]] += 1
+        # A worker that does not know yet signs with the void key; whoever asks it logs in again.
+        renewed[server.ask("/reports", token=server.log_in()["access_token"])[0]] += 1
+    # The interval of revocations is when keys are thought of, and a busy machine takes its time.
+    assert last_accepted <= REFRESH + 0.25 + 0.5
+    assert refused["invalid_token"] > WORKERS
+    assert set(renewed) <= {200, 401}
+    assert renewed[401] <= renewed[200] / 10
     assert old not in server.kids()
     states = {one["kid"]: one["state"] for one in listed(server.environment)}
     assert states.pop(old) == "gone"
     assert list(states.values()) == ["active"]
     for _ in range(4 * WORKERS):
+        assert server.ask("/reports", token=tokens["access_token"])[0] == 401
         assert server.ask("/auth/refresh", {"refresh_token": tokens["refresh_token"]})[0] == 401
         assert server.ask("/reports", token=server.log_in()["access_token"])[0] == 200
