@@ -236,7 +236,16 @@ def _unreachable(kind: str) -> str | None:
 
 def missing(kind: str, variable: str, reason: str) -> None:
     """Skip where people work without the server; fail where everything must be tested."""
-    message = f"no {kind} server (set {variable}): {reason}"
+    _skip_or_fail(f"no {kind} server (set {variable}): {reason}")
+
+
+@pytest.fixture(scope="session")
+def missing_server() -> Callable[[str, str], None]:
+    """Return what skips a test that starts a server of its own, or fails it where everything must be tested."""
+    return lambda kind, reason: _skip_or_fail(f"no {kind} server can be started: {reason}")
+
+
+def _skip_or_fail(message: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
