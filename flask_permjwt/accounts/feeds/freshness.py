@@ -120,7 +120,9 @@ class Freshness:
         if self._contact_at == _NEVER or (self._interval == 0 and age <= self._max_staleness):
             patience = 0 if self._failing else self._max_staleness
         elif age > self._max_staleness:
-            patience = 0 if self._failing else self._asked_at + _LONG_PATIENCE - now
+            # Whoever asks may have begun this very moment, and not noted it yet.
+            since = self._asked_at if self._asked_at > self._contact_at else now
+            patience = 0 if self._failing else since + _LONG_PATIENCE - now
         elif age <= self._interval + _SLACK and self.host.counter[0] == self.seen_at_host:
             return False
         else:

@@ -341,6 +341,22 @@ def test_whatever_the_feed_raises_requests_get_an_answer_and_later_ones_go_on(ma
         request(freshness, steady)
 
 
+@pytest.mark.parametrize("rest", [0, 1000])
+def test_a_thread_waits_for_one_that_has_only_just_begun_to_ask(make, steady, rest):
+    """It has the lock, and nothing else shows it yet."""
+    freshness = make()
+    if rest:
+        request(freshness, steady)
+        steady.now += rest
+    freshness._lock.acquire()
+    other, done = _asking(freshness, steady)
+    other.join(0.1)
+    assert other.is_alive()
+    freshness._lock.release()
+    other.join(10)
+    assert done == [None]
+
+
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_while_a_thread_was_learning_does_not_hang_the_child(make, feed, steady):
     freshness = make()
