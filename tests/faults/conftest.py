@@ -91,7 +91,7 @@ class Scene:
     """
 
     def __init__(self, stack, folder, database, redis, *, workers=3, threads=1, **settings):
-        settings = {"interval": 0.3, "max_staleness": 2, "epoch_file": str(folder / "epoch"), **settings}
+        settings = {"interval": 0.2, "max_staleness": 1.5, "epoch_file": str(folder / "epoch"), **settings}
         config = {f"PERMJWT_REVOCATION_{name.upper()}": value for name, value in settings.items()}
         name = f"faults{next(_numbers)}"
         database.new_database(name)
@@ -166,3 +166,13 @@ def verdict_on(record_property):
         return verdict
 
     return judge
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show what the loads have shown, also when other processes ran the tests."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, ())]
+    told = [(one.nodeid.rpartition("::")[2], value) for one in reports if one.when == "call" for name, value in one.user_properties if name == "faults"]
+    if told:
+        terminalreporter.section("fault tests")
+    for name, figures in told:
+        terminalreporter.line(f"{name}: {figures}")

@@ -79,7 +79,7 @@ class Service:
         os.kill(int(worker), signal.SIGKILL)
 
     def close(self):
-        self.process.terminate()
+        self.process.send_signal(signal.SIGQUIT)  # at once
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
