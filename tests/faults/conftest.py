@@ -129,11 +129,12 @@ class Scene:
 
     @contextmanager
     def outage(self):
-        """Note when nobody can be asked: ``cut()`` says that it is so, and the end of the block that it will not be."""
+        """Note when nobody can be asked: until the end of the block, unless ``ends`` is said before."""
         outage = Outage(time.monotonic())
         self.judge.outages.append(outage)
         yield outage
         outage.over = time.monotonic()
+        outage.ends = min(outage.ends, outage.over)
 
     def kill(self, worker):
         self.judge.kills.append(time.monotonic())
@@ -171,7 +172,13 @@ def verdict_on(record_property):
 def pytest_terminal_summary(terminalreporter):
     """Show what the loads have shown, also when other processes ran the tests."""
     reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, ())]
-    told = [(one.nodeid.rpartition("::")[2], value) for one in reports if one.when == "call" for name, value in one.user_properties if name == "faults"]
+    told = [
+        (one.nodeid.rpartition("::")[2], value)
+        for one in reports
+        if one.when == "call"
+        for name, value in one.user_properties
+        if name == "faults"
+    ]
     if told:
         terminalreporter.section("fault tests")
     for name, figures in told:

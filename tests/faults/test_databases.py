@@ -19,7 +19,7 @@ def test_a_database_that_is_stopped_and_started_again(database, make_scene, verd
             load.go_on(scene.promise.max_staleness + 0.8)
             outage.ends = time.monotonic()
             database.start()
-        load.go_on(scene.promise.recovery / 2)
+        load.go_on(1)
         scene.machine.take_from(later)
         load.go_on(scene.promise.interval + 0.5)
     verdict = verdict_on(scene, load)
@@ -32,7 +32,7 @@ def test_a_database_that_is_restarted_refuses_nobody(database, make_scene, verdi
     with scene.load() as load:
         gone, later = load.add(scene.machine.log_in(4)), load.add(scene.machine.log_in(4))
         scene.machine.take_from(gone)
-        load.go_on(1)
+        load.go_on(0.5)
         with scene.outage() as outage:
             database.stop()
             outage.cut = outage.ends = time.monotonic()
@@ -52,7 +52,7 @@ def test_a_database_that_takes_no_writes_refuses_nobody(database, make_scene, ve
         database.set_read_only(True)
         try:
             load.go_on(scene.promise.max_staleness + 0.5)
-            with pytest.raises(Exception, match="(?i)read.only"):
+            with pytest.raises(Exception, match=r"(?i)read.only"):
                 scene.machine.disable(scene.machine.log_in()[0])
         finally:
             database.set_read_only(False)

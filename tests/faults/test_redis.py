@@ -63,12 +63,12 @@ def test_whatever_happens_to_redis_nobody_is_refused_and_nothing_is_missed(
         mend = fault(scene, redis)
         try:
             scene.machine.take_from(during)
-            load.go_on(scene.promise.interval + scene.promise.slack + 0.3)
+            load.go_on(scene.promise.interval + scene.promise.slack + 0.2)
         finally:
             if mend is not None:
                 mend()
         scene.machine.take_from(after)
-        load.go_on(scene.promise.interval + scene.promise.slack + 0.3)
+        load.go_on(1)
     assert verdict_on(scene, load).answers[503] == 0
 
 

@@ -1,8 +1,8 @@
 """The judge: which answers of a load were wrong. Pure.
 
 Nothing is accepted that it was too late to accept, and nothing refused that should pass. A worker's contact with
-the feed lies between what its own answers prove and the moment when the feed was taken away, so that both sides can
-be judged strictly; room is left only where threads of a busy machine may have been kept from running.
+the feed lies between what its own answers prove and the moment when the feed was taken away, so that both sides
+can be judged strictly; room is left only where threads of a busy machine may have been kept from running.
 """
 
 from bisect import bisect_left
@@ -175,5 +175,9 @@ def _is_late(one: Answer) -> bool:
 
 
 def _told(one: Answer) -> str:
-    change = "" if one.login.fate == 200 else f", {one.sent - one.login.done:+.3f} s after its change to {one.login.fate}"
+    change = (
+        ""
+        if one.login.fate == 200
+        else f", {one.sent - one.login.done:+.3f} s after its change to {one.login.fate}"
+    )
     return f"{one.status} to {one.login.name} by {one.worker}{change}, at {one.sent:.3f}..{one.got:.3f}"

@@ -1,4 +1,4 @@
-"""Another machine: the app in the test's own process, straight at the servers, sharing nothing with the workers."""
+"""Another machine: the app in the test's own process, and shares nothing with the workers."""
 
 import secrets
 import time

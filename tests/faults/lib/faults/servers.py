@@ -39,12 +39,18 @@ class Server:
     def start(self):
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(part) for part in self.command()], stdout=log, stderr=log, stdin=subprocess.DEVNULL, **self.how()
+                [str(part) for part in self.command()],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                **self.how(),
             )
         until = time.monotonic() + _PATIENCE
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"{self.command()[0]} does not start: {(self.folder / 'log').read_text()[-2000:]}")
+                raise RuntimeError(
+                    f"{self.command()[0]} does not start: {(self.folder / 'log').read_text()[-2000:]}"
+                )
             time.sleep(0.05)
 
     def stop(self):

@@ -41,8 +41,11 @@ class Service:
                 ],
                 env={
                     **os.environ,
-                    **{"PYTHONPATH": path, "HOME": folder, "XDG_RUNTIME_DIR": folder},
-                    **{"FAULTS_URL": url, "FAULTS_SETTINGS": json.dumps(settings)},
+                    "PYTHONPATH": path,
+                    "HOME": folder,
+                    "XDG_RUNTIME_DIR": folder,
+                    "FAULTS_URL": url,
+                    "FAULTS_SETTINGS": json.dumps(settings),
                 },
                 pass_fds=[self.listener.fileno()],
                 stdout=out,
