@@ -141,10 +141,26 @@ class Scene:
         self.service.kill(worker)
 
 
-@pytest.fixture
-def make_scene(make_folder):
+@pytest.fixture(scope="session")
+def scenes(start_server):
+    """It asks for ``start_server`` so that scenes are over before their servers are."""
     with ExitStack() as stack:
-        yield lambda database, redis=None, **options: Scene(stack, make_folder(), database, redis, **options)
+        yield stack, {}
+
+
+@pytest.fixture
+def make_scene(scenes):
+    """Return a scene: that of an earlier test where it was the same, with its fault mended."""
+    stack, made = scenes
+
+    def make(database, redis=None, **options):
+        key = database, redis, *sorted(options.items())
+        if key not in made:
+            made[key] = Scene(stack, _folder(stack), database, redis, **options)
+        made[key].judge = Judge(made[key].promise)
+        return made[key]
+
+    return make
 
 
 @pytest.fixture

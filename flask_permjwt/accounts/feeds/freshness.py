@@ -117,16 +117,20 @@ class Freshness:
     def _waited(self, now: float) -> bool:
         """Wait for the thread that is asking, where its answer is needed; tell whether the lock was got."""
         age = now - self._contact_at
+        is_told = self.host.counter[0] != self.seen_at_host
+        # Whoever asks may have begun this very moment, and not noted it yet.
+        since = self._asked_at if self._asked_at > self._contact_at else now
         if self._contact_at == _NEVER or (self._interval == 0 and age <= self._max_staleness):
             patience = 0 if self._failing else self._max_staleness
         elif age > self._max_staleness:
-            # Whoever asks may have begun this very moment, and not noted it yet.
-            since = self._asked_at if self._asked_at > self._contact_at else now
-            patience = 0 if self._failing else since + _LONG_PATIENCE - now
-        elif age <= self._interval + _SLACK and self.host.counter[0] == self.seen_at_host:
+            patience = 0 if self._failing else since + min(_LONG_PATIENCE, self._max_staleness) - now
+        elif is_told and not self._failing:
+            # Something was committed on this host: that is worth waiting for.
+            patience = since + min(_LONG_PATIENCE, self._max_staleness) - now
+        elif age <= self._interval + _SLACK and not is_told:
             return False
         else:
-            patience = self._asked_at + _PATIENCE - now
+            patience = since + _PATIENCE - now
         return self._lock.acquire(timeout=max(0, patience))
 
     def _is_due(self, came: float) -> bool:

@@ -341,8 +341,8 @@ def test_whatever_the_feed_raises_requests_get_an_answer_and_later_ones_go_on(ma
         request(freshness, steady)
 
 
-@pytest.mark.parametrize("rest", [0, 1000])
-def test_a_thread_waits_for_one_that_has_only_just_begun_to_ask(make, steady, rest):
+@pytest.mark.parametrize("rest", [0, 5, 1000])
+def test_a_thread_waits_for_one_that_has_only_just_begun_to_ask(make, feed, steady, rest):
     """It has the lock, and nothing else shows it yet."""
     freshness = make()
     if rest:
@@ -355,6 +355,27 @@ def test_a_thread_waits_for_one_that_has_only_just_begun_to_ask(make, steady, re
     freshness._lock.release()
     other.join(10)
     assert done == [None]
+    assert feed.asked == 1 + bool(rest)
+
+
+def test_a_change_on_the_same_host_is_waited_for_also_where_asking_takes_long(make, feed, steady, tmp_path):
+    freshness = make(host=HostEpoch(tmp_path / "e"))
+    request(freshness, steady)
+    feed.new = [change()]
+    HostEpoch(tmp_path / "e").rise()
+    feed.go_on.clear()
+    feed.is_asked.clear()
+    asker, _ = _asking(freshness, steady)
+    assert feed.is_asked.wait(10)
+    steady.now += 0.9
+    other, done = _asking(freshness, steady)
+    other.join(0.4)
+    assert not done
+    feed.go_on.set()
+    asker.join(10)
+    other.join(10)
+    assert done == [None]
+    assert len(freshness.state) == 1
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

@@ -52,7 +52,7 @@ class Promise:
 
     interval: float
     max_staleness: float
-    slack: float = 1.5
+    slack: float = 1.0
 
     @property
     def recovery(self) -> float:

@@ -47,6 +47,7 @@ class Service:
                     "FAULTS_URL": url,
                     "FAULTS_SETTINGS": json.dumps(settings),
                 },
+                start_new_session=True,
                 pass_fds=[self.listener.fileno()],
                 stdout=out,
                 stderr=out,
@@ -82,9 +83,6 @@ class Service:
         os.kill(int(worker), signal.SIGKILL)
 
     def close(self):
-        self.process.send_signal(signal.SIGQUIT)  # at once
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(10)
+        """End it at once, with its workers."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
