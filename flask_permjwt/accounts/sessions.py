@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Update, delete, insert, select, update
+from sqlalchemy import Table, Update, delete, insert, select, update
 
 from flask_permjwt.accounts.addresses import address_key, address_spellings
 from flask_permjwt.accounts.apart import apart
@@ -102,6 +102,8 @@ class Sessions:
         self._changes: Final = changes
         self._models: Final = models
         self._model: Final = models.session
+        self._table: Final[Table] = models.session.__table__  # type: ignore[attr-defined]  # mapped by build_models
+        self._bind: Final = {"mapper": models.session.__mapper__}  # type: ignore[attr-defined]  # likewise
         self._session: Final[AnySession] = session or db.session
 
     def inside(self, session: AnySession) -> "Sessions":
@@ -129,20 +131,21 @@ class Sessions:
             address: the client's address; likewise.
         """
         grant = RefreshGrant(new_id(), new_id(), now, now + lifetime, now)
-        row = self._model(  # type: ignore[call-arg]  # a mapped class takes its columns
-            id=grant.session_id,
-            subject=subject,
-            created_at=to_datetime(now),
-            authenticated_at=to_datetime(now),
-            last_used_at=to_datetime(now),
-            expires_at=to_datetime(grant.expires_at),
-            opened_by=opened_by,
-            user_agent=clean(user_agent, _MAX_USER_AGENT),
-            address=clean(address, _MAX_ADDRESS),
-            refresh_id=grant.token_id,
-        )
-        self._session.add(row)
-        self._session.flush()
+        moment = to_datetime(now)
+        row = {
+            "id": grant.session_id,
+            "subject": subject,
+            "created_at": moment,
+            "authenticated_at": moment,
+            "last_used_at": moment,
+            "expires_at": to_datetime(grant.expires_at),
+            "opened_by": opened_by,
+            "user_agent": clean(user_agent, _MAX_USER_AGENT),
+            "address": clean(address, _MAX_ADDRESS),
+            "refresh_id": grant.token_id,
+        }
+        with self._session.no_autoflush:  # what the caller left pending is the caller's to flush
+            self._session.execute(insert(self._table), row, bind_arguments=self._bind)
         return grant
 
     def rotate(self, session_id: str, subject: str, token_id: str, *, now: int, grace: float) -> Rotation:
