@@ -35,7 +35,7 @@ class Signer:
     def __init__(self, key: Key) -> None:
         self.key: Final = key
         kind = algorithm(key.algorithm)
-        self._algorithm: Final = _pyjwt(kind)
+        self._algorithm: Final = pyjwt_of(kind)
         self._secret: Final = key.secret
         self._hash: Final = _HASHES.get(key.algorithm)
         if self._hash is not None:
@@ -68,23 +68,40 @@ class Signer:
             right = hmac.digest(self._secret, signed, self._hash)
             if not hmac.compare_digest(base64.urlsafe_b64encode(right).rstrip(b"="), signature.encode("ascii")):
                 raise InvalidTokenError(_FORGED)
-        try:
-            raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-            is_right = self._algorithm.verify(signed, self._public, raw)
-        except Exception:  # noqa: BLE001  # whatever stops PyJWT from accepting, the answer is no, and never a 500
-            is_right = False
-        if is_right is not True:
+        if not is_right(self._algorithm, self._public, signed, signature):
             raise InvalidTokenError(_FORGED)
+
+
+def is_right(method: Any, public: Any, signed: bytes, signature: str) -> bool:
+    """Tell whether PyJWT accepts a signature.
+
+    Args:
+        method: PyJWT's algorithm.
+        public: a key that it prepared.
+        signed: as for ``Signer.check``.
+        signature: likewise.
+    """
+    try:
+        raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+        accepted: object = method.verify(signed, public, raw)
+    except Exception:  # noqa: BLE001  # whatever stops PyJWT from accepting, the answer is no, and never a 500
+        return False
+    return accepted is True
 
 
 def members_of(kind: Algorithm, pair: Any) -> dict[str, Any]:
     """Return the JWK members of a key of ``cryptography``, with the private half where it has one."""
-    members: dict[str, Any] = _pyjwt(kind).to_jwk(pair, as_dict=True)
+    members: dict[str, Any] = pyjwt_of(kind).to_jwk(pair, as_dict=True)
     members.pop("key_ops", None)
     return members
 
 
-def _pyjwt(kind: Algorithm) -> Any:
+def pyjwt_of(kind: Algorithm) -> Any:
+    """Return PyJWT's own object for an algorithm.
+
+    Raises:
+        ConfigurationError: the package that it needs is missing.
+    """
     # Loaded for those who sign or verify: it brings all of cryptography along where that is installed.
     from jwt.algorithms import get_default_algorithms  # noqa: PLC0415
 

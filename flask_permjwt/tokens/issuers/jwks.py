@@ -1,8 +1,5 @@
 """JSON Web Key Sets (RFC 7517): which of an issuer's keys we use, and for which tokens."""
 
-import base64
-import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +7,7 @@ from typing import Any, Final
 
 from flask_permjwt.tokens.issuers.algorithms import FAMILIES, families_of
 from flask_permjwt.tokens.issuers.signatures import UnusableKeyError, public_key
+from flask_permjwt.tokens.keys import thumbprint
 
 MOST_KEYS: Final = 100
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -131,7 +129,7 @@ def _read_key(jwk: object, algorithms: tuple[str, ...]) -> PublicKey:
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= _MAX_KID):
         raise UnusableKeyError("has a name that is no text")
     members = _members(jwk)
-    return PublicKey(kid, _serves(jwk, families, algorithms), _thumbprint(members), public_key(members))
+    return PublicKey(kid, _serves(jwk, families, algorithms), thumbprint(members), public_key(members))
 
 
 def _serves(jwk: dict[str, Any], families: tuple[str, ...], algorithms: tuple[str, ...]) -> frozenset[str]:
@@ -157,8 +155,3 @@ def _members(jwk: dict[str, Any]) -> dict[str, str]:
             raise UnusableKeyError("is malformed")
         members[name] = value
     return members
-
-
-def _thumbprint(members: dict[str, str]) -> str:
-    text = json.dumps(members, sort_keys=True, separators=(",", ":"))
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()

@@ -1,8 +1,9 @@
-"""Signatures of others: the one place here that asks PyJWT whether a signature is right."""
+"""Signatures of others: their public keys, and whether a signature is right."""
 
-import base64
-from functools import cache
 from typing import Any, Final
+
+from flask_permjwt.tokens import signatures
+from flask_permjwt.tokens.algorithms import algorithm
 
 _MIN_RSA_BITS: Final = 2048
 _MAX_RSA_BITS: Final = 8192
@@ -34,26 +35,13 @@ def public_key(jwk: dict[str, str]) -> Any:
     return key
 
 
-def is_right(signature: str, signed: bytes, key: Any, algorithm: str) -> bool:
+def is_right(signature: str, signed: bytes, key: Any, name: str) -> bool:
     """Tell whether PyJWT accepts a signature.
 
     Args:
         signature: base64url without padding, in the one spelling of its value.
         signed: header and payload as they came, with the dot (RFC 7515 section 5.1).
         key: what ``public_key`` gave.
-        algorithm: the one that it was chosen for.
+        name: of the algorithm that it was chosen for.
     """
-    try:
-        raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-        accepted = _algorithm(algorithm).verify(signed, key, raw)
-    except Exception:  # noqa: BLE001  # whatever stops PyJWT from accepting, the answer is no, and never a 500
-        return False
-    return accepted is True
-
-
-@cache
-def _algorithm(name: str) -> Any:
-    from jwt.algorithms import get_default_algorithms  # noqa: PLC0415  # as above
-
-    # Of EdDSA's two kinds of key, only Ed25519's are ever made here: what RFC 9864 calls by that name.
-    return get_default_algorithms()["EdDSA" if name == "Ed25519" else name]
+    return signatures.is_right(signatures.pyjwt_of(algorithm(name)), key, signed, signature)

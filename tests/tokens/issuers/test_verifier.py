@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from flask_permjwt.errors import InvalidTokenError
-from flask_permjwt.tokens.issuers import signatures
+from flask_permjwt.tokens import signatures
 from flask_permjwt.tokens.issuers.verifier import known_as
 
 
@@ -142,7 +142,7 @@ def test_a_signature_that_stops_pyjwt_is_no_signature(make_outsider, make_world)
 
 
 def test_a_verifier_that_fails_lets_nothing_pass(world, monkeypatch):
-    monkeypatch.setattr(signatures, "_algorithm", lambda _: None)
+    monkeypatch.setattr(signatures, "pyjwt_of", lambda _: None)
     with pytest.raises(InvalidTokenError, match="signature"):
         world.verify(world.outsider.token())
 
