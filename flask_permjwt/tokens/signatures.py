@@ -7,6 +7,7 @@ what it lets pass is for PyJWT to accept.
 import base64
 import hmac
 import json
+from functools import cache
 from typing import Any, Final
 
 from flask_permjwt.errors import ConfigurationError, InvalidTokenError
@@ -96,6 +97,7 @@ def members_of(kind: Algorithm, pair: Any) -> dict[str, Any]:
     return members
 
 
+@cache
 def pyjwt_of(kind: Algorithm) -> Any:
     """Return PyJWT's own object for an algorithm.
 
