@@ -115,7 +115,8 @@ def rotate(*, algorithm: str | None) -> None:
         click.echo(f"{_name(one)} is not needed any more: its file was deleted.")
 
 
-@keys.command("retire")
+# A kid may begin with a hyphen: one thumbprint in 64 does.
+@keys.command("retire", context_settings={"ignore_unknown_options": True})
 @click.argument("kid")
 @click.option("--now", "at_once", is_flag=True, help="Void every token of this key, in an emergency.")
 @with_appcontext

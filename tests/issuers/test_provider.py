@@ -34,13 +34,13 @@ def test_a_thousand_tokens_bring_two_fetches(provider, protected):
 @pytest.mark.parametrize(
     ("claims", "description"),
     [
-        ({"exp": int(time.time()) - 5}, "The token has expired."),
-        ({"nbf": int(time.time()) + 500}, "The token is not valid yet."),
-        ({"aud": "api://other"}, "The token is for another audience."),
+        (lambda: {"exp": int(time.time()) - 5}, "The token has expired."),
+        (lambda: {"nbf": int(time.time()) + 500}, "The token is not valid yet."),
+        (lambda: {"aud": "api://other"}, "The token is for another audience."),
     ],
 )
 def test_answer_and_log_say_which_check_failed(provider, protected, caplog, claims, description):
-    token = provider.token("reports:read", **claims)
+    token = provider.token("reports:read", **claims())
     for _ in range(2):
         with caplog.at_level(logging.INFO, "flask_permjwt.issuers"):
             answer = protected.get(token)

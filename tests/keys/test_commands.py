@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,14 @@ def test_retire_stops_a_key_that_waits_and_no_key_that_signs(run, listed, first)
     assert listed()[first.kid]["signs_until"] is None
     run("retire", new)
     assert "There is no key" in run("retire", "another", code=1)
+
+
+@pytest.mark.parametrize("kid", ["-piV0oPL", "--V0oPL", "-n", "--now-V0oPL"])
+def test_a_name_that_begins_with_a_hyphen_is_no_option(run, listed, folder, kid):
+    key = replace(generate("ES256"), kid=kid)
+    KeyDirectory(folder).write(ManagedKey(key, signs_from=4_000_000_000, tokens_last=1))
+    assert "does not sign" in run("retire", kid)
+    assert listed()[kid]["state"] == "retired"
 
 
 @pytest.mark.parametrize("waiting", [True, False])

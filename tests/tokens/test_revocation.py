@@ -198,3 +198,12 @@ def test_when_in_doubt_every_token_is_judged_anew():
     before = state.epoch
     state.doubt()
     assert state.epoch == before + 1
+
+
+def test_after_a_fork_every_token_is_judged_anew_whoever_held_the_lock(state):
+    epoch = state.epoch
+    state._lock.acquire()
+    state.start_over_after_fork()
+    assert state.epoch > epoch
+    learn(state, change(Kind.SESSION, "s1"))
+    assert state.judge(token()) is Standing.VOID
