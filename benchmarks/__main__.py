@@ -77,9 +77,10 @@ def main() -> None:
             _measure(part, plan, options, results, say, told)
             told(1)
     results.seconds = time.monotonic() - begun
-    report.show(results, console)
+    # First: what took minutes must not be lost where it cannot be shown.
     RESULTS.mkdir(exist_ok=True)
     results.write(RESULTS / "results.json")
+    report.show(results, console)
     plot.draw(results.figures, RESULTS / "added.svg")
     console.print(f"{results.seconds:.0f} s; results.json and added.svg are in {RESULTS}")
 

@@ -17,7 +17,7 @@ _WIDE = 110
 def show(results: Results, console: Console) -> None:
     """Print all tables."""
     figures = list(results.figures.values())
-    added = [one for one in figures if one.unit == "us"]
+    added = [one for one in figures if one.unit == "us" and "bare" in one.parts]
     if added:
         console.print(_added(added, narrow=console.width < _WIDE))
     for group, title in _OTHER.items():
@@ -66,7 +66,7 @@ def _paired(figures: Iterable[Figure], title: str) -> Table:
 
 
 def _single(figures: Iterable[Figure]) -> Table:
-    table = Table(title="login and import")
+    table = Table(title="revocations, login and import")
     table.add_column("what")
     table.add_column("median", justify="right", no_wrap=True)
     table.add_column("quartiles", justify="right", no_wrap=True)

@@ -6,8 +6,9 @@ import shutil
 from contextlib import ExitStack
 
 import pytest
+from rich.console import Console
 
-from benchmarks import imports, instructions, login, revocations, rounds, spread
+from benchmarks import imports, instructions, login, report, revocations, rounds, spread
 from benchmarks.case import Case, Exchange, LeftOut, Place
 from benchmarks.contestants import load
 from benchmarks.figures import summarise
@@ -98,8 +99,10 @@ def test_login_and_import_are_measured():
     assert found["login/added"].parts["hash"] > 0
 
 
-def test_many_revocations_are_measured():
+def test_many_revocations_are_measured(capsys):
     found = revocations.measure(200)
+    report.show(Results(figures=found), Console())
+    assert "200 live revocations" in capsys.readouterr().out
     assert set(found) == {"revocations/load", "revocations/memory", "revocations/poll", "revocations/poll-few"}
     assert found["revocations/load"].median > 0
 
