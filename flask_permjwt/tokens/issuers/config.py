@@ -29,6 +29,10 @@ KNOWN: Final = (
 )
 MAX_NAME: Final = 180
 """Characters of an issuer's name: with the digest of a subject, it must fit into a column of 255."""
+# Who has logged out (OpenID Connect Back-Channel Logout section 2.4): neither an access token nor an ID token.
+_OF_LOGOUT_TOKENS: Final = frozenset({"events"})
+# What ties an ID token to a login and to what was issued along with it (OpenID Connect Core sections 2, 3.3.2.11).
+_OF_OTHERS: Final = _OF_LOGOUT_TOKENS | {"nonce", "at_hash", "c_hash", "s_hash"}
 _CLIENT: Final = "<client>"
 _MAX_PATH: Final = 8
 
@@ -46,7 +50,8 @@ class Issuer:
         jwks: the keys themselves, the address of a JWK Set, or a file; None for OpenID Connect Discovery.
         algorithms: of signatures, in order of preference.
         claims: what a token must say besides, exactly.
-        id_tokens: whether ID tokens are taken, which are meant for a client and not for an API.
+        refused: claims that no access token has: one that does is an ID token or a logout token.
+        needs: one of these must be there; empty for none.
     """
 
     name: str
@@ -57,7 +62,8 @@ class Issuer:
     jwks: Mapping[str, Any] | str | Path | None = field(repr=False)
     algorithms: tuple[str, ...]
     claims: Mapping[str, str]
-    id_tokens: bool
+    refused: frozenset[str]
+    needs: tuple[str, ...]
 
 
 def read_issuers(given: Iterable[Mapping[str, Any]], *, ours: str | None = None) -> tuple[Issuer, ...]:
@@ -98,6 +104,7 @@ def _read(where: str, given: Mapping[str, Any]) -> Issuer:
             f"{where}: 'permissions' is missing: name the claim that holds them, such as 'scp', or () when the "
             "permissions of users of this app count (PERMJWT_ISSUER_USERS)"
         )
+    id_tokens = _boolean(where, merged, "id_tokens")
     audience = _texts(where, merged, "audience", "the name of this API at the issuer, such as 'api://reports'")
     return Issuer(
         name=name,
@@ -108,7 +115,8 @@ def _read(where: str, given: Mapping[str, Any]) -> Issuer:
         jwks=_jwks(where, merged.get("jwks"), name),
         algorithms=_algorithms(where, merged),
         claims=_claims(where, merged.get("claims", {}), PRESETS[preset].get("claims", {}) if preset else {}),
-        id_tokens=_boolean(where, merged, "id_tokens"),
+        refused=_OF_LOGOUT_TOKENS if id_tokens else _OF_OTHERS - frozenset(merged.get("may_have", ())),
+        needs=() if id_tokens else merged.get("needs", ()),
     )
 
 

@@ -21,8 +21,6 @@ from flask_permjwt.tokens.issuers.protocol import Keys
 from flask_permjwt.tokens.issuers.signatures import is_right
 
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt", "application/jwt"})
-# What ties an ID token to what was issued along with it (OpenID Connect Core sections 3.1.3.6 and 3.3.2.11).
-_OF_ID_TOKENS: Final = ("at_hash", "c_hash", "s_hash")
 _MAX_KEY: Final = 255
 _DIGEST: Final = "sha256-"
 
@@ -167,9 +165,11 @@ def _check_audience(claims: Mapping[str, Any], issuer: Issuer) -> None:
 
 
 def _check_kind(claims: Mapping[str, Any], issuer: Issuer) -> None:
-    """Refuse ID tokens, which tell a client who has logged in and are no key to an API (RFC 9068 section 5)."""
-    if not issuer.id_tokens and any(name in claims for name in _OF_ID_TOKENS):
-        raise InvalidTokenError("The token is an ID token, and an access token is needed.")
+    """Refuse tokens for clients: who has logged in or out is no key to an API (RFC 9068 section 5)."""
+    if not issuer.refused.isdisjoint(claims):
+        raise InvalidTokenError("The token is an ID token or a logout token, and an access token is needed.")
+    if issuer.needs and not any(claims.get(name) for name in issuer.needs):
+        raise InvalidTokenError(f"The token has no {' or '.join(issuer.needs)}, so it is no access token.")
     for name, value in issuer.claims.items():
         if claims.get(name) != value:
             raise InvalidTokenError(f"The claim {name} is missing or not the one that is needed.")

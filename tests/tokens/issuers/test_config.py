@@ -24,7 +24,8 @@ def test_what_is_left_out_is_safe():
     assert issuer.jwks is None
     assert issuer.algorithms == SAFE
     assert issuer.claims == {}
-    assert not issuer.id_tokens
+    assert {"nonce", "events", "at_hash", "c_hash", "s_hash"} == issuer.refused
+    assert issuer.needs == ()
 
 
 def test_no_algorithm_with_a_shared_secret_and_no_none_is_ever_safe():
@@ -63,6 +64,7 @@ def test_an_issuer_whose_keys_are_given_may_have_any_name(tmp_path):
 
 
 WRONG = [
+    ({"may_have": ["nonce"]}, "no setting"),
     ({"isuer": "x"}, "did you mean 'issuer'"),
     ({5: "x"}, "no setting"),
     ({"issuer": "LEFT OUT"}, "'issuer' is missing"),

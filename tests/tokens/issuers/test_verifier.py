@@ -87,6 +87,8 @@ REFUSED = {
     "issued at as text": ({"iat": "x"}, "iat"),
     "authenticated at as text": ({"auth_time": "x"}, "auth_time"),
     "ID token": ({"at_hash": "x"}, "ID token"),
+    "ID token of the code flow": ({"nonce": "n-0S6_WzA2Mj"}, "ID token"),
+    "logout token": ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, "logout token"),
 }
 
 
@@ -158,6 +160,26 @@ def test_claims_that_are_asked_for_must_be_there_exactly(make_world):
 def test_an_id_token_is_taken_where_that_is_asked_for(make_world):
     world = make_world(id_tokens=True)
     assert world.verify(world.outsider.token(at_hash="x", nonce="y"))
+    with pytest.raises(InvalidTokenError, match="logout token"):
+        world.verify(world.outsider.token(events={}))
+
+
+def test_entra_takes_no_token_that_names_no_client(make_world):
+    world = make_world(preset="entra")
+    for good in ({"azp": "c"}, {"appid": "c"}):
+        assert world.verify(world.outsider.token(**good))
+    for wrong in ({}, {"azp": ""}, {"azp": None, "appid": None}, {"azp": "c", "nonce": "n"}):
+        with pytest.raises(InvalidTokenError, match="access token"):
+            world.verify(world.outsider.token(**wrong))
+    assert make_world(preset="entra", id_tokens=True).verify(world.outsider.token())
+
+
+def test_a_nonce_tells_nothing_where_the_tokens_themselves_say_what_they_are(make_world):
+    world = make_world(preset="keycloak")
+    assert world.verify(world.outsider.token(typ="Bearer", nonce="n"))
+    for wrong in ({"typ": "ID", "nonce": "n"}, {"typ": "Bearer", "at_hash": "h"}, {"typ": "Bearer", "events": {}}):
+        with pytest.raises(InvalidTokenError):
+            world.verify(world.outsider.token(**wrong))
 
 
 @pytest.mark.parametrize("text", ["", "a.b", "a.b.c.d", "a.b.=", "a..c", "A.A.A", "e30.e31.AA", "x" * 20_000])
