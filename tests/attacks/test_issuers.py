@@ -237,3 +237,29 @@ def test_a_token_nested_without_end_is_refused(outsider, refuses, name):
     payload = json.dumps(outsider.claims()).encode()
     deep = payload[:-1] + f', "{name}2": '.encode() + b"[" * 5000 + b"]" * 5000 + b"}"
     refuses(outsider.sign(outsider.header, deep))
+
+
+def test_the_apps_own_code_is_never_run_on_words_that_nobody_signed(outsider, make_key, caplog):
+    """A forger chooses the words: 'map' could be made to work, to fail, or to write them into the log."""
+    asked = []
+
+    def by_table(value):
+        asked.append(value)
+        return {"Reports.Read": "reports:read"}[value]
+
+    entry = {"issuer": outsider.name, "audience": outsider.audience, "permissions": "scp", "map": by_table}
+    (issuer,) = read_issuers([{**entry, "jwks": outsider.jwks()}])
+    issuers = Issuers([Trusted(issuer, FixedKeys(issuer, issuer.jwks))])
+    claims = outsider.claims(scp="Reports.Read FORGED")
+    for forged in (
+        outsider.sign(outsider.header, claims, key=make_key("RS256", 7)),
+        outsider.sign({**outsider.header, "kid": "other"}, claims),
+    ):
+        with pytest.raises(InvalidTokenError):
+            issuers.verify(forged, judge)
+    assert asked == []
+    assert issuers.verify(outsider.sign(outsider.header, claims), judge).token.principal.permissions == {
+        "reports:read"
+    }
+    assert sorted(asked) == ["FORGED", "Reports.Read"]
+    assert "FORGED" not in caplog.text

@@ -1,7 +1,7 @@
 """The mapping: from the claims of others to permissions here. Nothing from outside is a wildcard."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from flask_permjwt.errors import PermissionSyntaxError
@@ -44,17 +44,33 @@ def _at(value: Any, path: Path) -> Any:
     return None
 
 
-def grants_for(values: Iterable[str], translate: Callable[[str], object] | None) -> Grants:
-    """Return what the values of others grant here.
+def grants_for(
+    values: Iterable[str], translate: Callable[[str], object] | None, *, issuer: str = "an issuer"
+) -> Grants:
+    """Return what the values of others grant here: of a token whose signature is right, for ``translate`` is run.
 
     Args:
         values: what stands in their token.
         translate: gives the grants that a value stands for: a string, several, or None for nothing. Without it,
             each value is the permission of its own name, if it is written like one and none of this library's.
+        issuer: whose they are, for the log.
     """
     if translate is None:
         return Grants(value for value in values if _is_literal(value))
-    return Grants(grant for value in values for grant in _translated(value, translate))
+    grants: set[str] = set()
+    faults: set[str] = set()
+    for value in values:
+        try:
+            grants.update(_translated(value, translate))
+        except Exception as fault:  # noqa: BLE001
+            # The app's own code: its fault must neither let anybody in nor keep everybody out. What it says may
+            # repeat the token, and there is one for each value.
+            faults.add(type(fault).__name__)
+    if faults:
+        _log.warning(
+            "the 'map' of %s failed: what it failed for grants nothing: %s", issuer, ", ".join(sorted(faults))
+        )
+    return Grants(grants)
 
 
 def _is_literal(value: str) -> bool:
@@ -64,15 +80,11 @@ def _is_literal(value: str) -> bool:
         return False
 
 
-def _translated(value: str, translate: Callable[[str], object]) -> Iterator[str]:
-    try:
-        given: Any = translate(value)
-        if given is None:
-            return
-        yield from [parse_grant(one) for one in (given if _is_several(given) else [given])]
-    except Exception:  # noqa: BLE001
-        # The app's own code: its fault must neither let anybody in nor keep everybody out.
-        _log.exception("the 'map' of an issuer failed: the value grants nothing")
+def _translated(value: str, translate: Callable[[str], object]) -> list[str]:
+    given: Any = translate(value)
+    if given is None:
+        return []
+    return [parse_grant(one) for one in (given if _is_several(given) else [given])]
 
 
 def _is_several(given: object) -> bool:

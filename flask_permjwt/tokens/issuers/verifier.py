@@ -6,7 +6,7 @@ before its signature was found right.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -129,6 +129,9 @@ class Issuers:
         signed, _, signature = token.rpartition(".")
         if not is_right(signature, signed.encode("ascii"), key.key, algorithm):
             raise InvalidTokenError("The token's signature is not valid.")
+        # Only now: 'map' is the app's code, and nobody else's words are for it.
+        grants = grants_for(read_values(claims, issuer.permissions), issuer.translate, issuer=issuer.name)
+        verified = replace(verified, principal=replace(verified.principal, grants=grants))
         return Outside(verified, subject, issuer, holds)
 
 
@@ -184,7 +187,6 @@ def _read_claims(claims: dict[str, Any], issuer: Issuer, subject: str) -> Verifi
     principal = Principal(
         subject=known,
         issuer=issuer.name,
-        grants=grants_for(read_values(claims, issuer.permissions), issuer.translate),
         claims=claims,
         expiry=expires_at,
         authenticated_at=authenticated_at,

@@ -76,11 +76,19 @@ def test_a_callable_gives_one_grant_several_or_none():
 
 @pytest.mark.parametrize("wrong", ["no grant", "", ["a:b", "no grant"], 5, [None], {"a:b": 1}])
 def test_a_callable_that_gives_nonsense_grants_nothing_and_is_told_of(caplog, wrong):
-    with caplog.at_level(logging.ERROR, "flask_permjwt.issuers"):
+    with caplog.at_level(logging.WARNING, "flask_permjwt.issuers"):
         assert grants_for(["x", "y"], lambda value: wrong if value == "x" else "a:b").all == {"a:b"}
     assert "grants nothing" in caplog.text
 
 
-def test_a_callable_that_fails_grants_nothing(caplog):
-    assert grants_for(["x"], {}.__getitem__).all == frozenset()
-    assert "grants nothing" in caplog.text
+def test_a_callable_that_fails_grants_nothing_and_is_told_of_once_without_the_tokens_words(caplog):
+    table = {"good": "a:b", "odd": "not a grant"}
+    values = ["good", "odd", *(f"WORD{number}" for number in range(100))]
+    assert grants_for(values, table.__getitem__, issuer="https://issuer").all == {"a:b"}
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.exc_info is None
+    assert record.getMessage().endswith(
+        "https://issuer failed: what it failed for grants nothing: KeyError, PermissionSyntaxError"
+    )
+    assert "WORD" not in caplog.text
