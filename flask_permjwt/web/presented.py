@@ -37,7 +37,8 @@ class SeenToken:
     Attributes:
         token: what it says.
         starts: when its time comes, with the leeway, in seconds since 1970-01-01 UTC.
-        ends: when its time is over, likewise; of another issuer's, when its key must be asked for again.
+        ends: when its time is over, likewise.
+        holds_until: when its key and user must be asked for again, in seconds of the clock that only goes forward.
         judged: at which epoch of the revocation state it was judged last, and who it speaks for since. Both in
             one value, as another thread may be judging it too.
     """
@@ -47,6 +48,7 @@ class SeenToken:
     ends: float
     csrf: bytes
     judged: tuple[int, Principal]
+    holds_until: float = float("inf")
 
 
 class AccessTokens:
@@ -116,7 +118,7 @@ class AccessTokens:
                 freshness, (epoch, principal) = self._freshness, seen.judged
                 if (
                     seen.starts <= self._clock() < seen.ends
-                    and self._monotonic() < freshness.next_at
+                    and freshness.next_at > self._monotonic() < seen.holds_until
                     and freshness.host.counter[0] == freshness.seen_at_host
                     and epoch == self._state.epoch
                 ):
@@ -184,6 +186,7 @@ class AccessTokens:
         outside = self._outside
         if outside is None or self._codec.is_own(text):
             return self._verify(text)
+        asked_at = self._monotonic()
         found = outside.verify(text, self._judge_time)
         if found is None:
             try:
@@ -193,12 +196,12 @@ class AccessTokens:
                 raise
         token, holds = found
         starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
-        ends = min(token.expires_at + self._leeway, self._clock() + holds)
-        return SeenToken(token, starts, ends, b"", (_NEVER, token.principal))
+        ends = token.expires_at + self._leeway
+        return SeenToken(token, starts, ends, b"", (_NEVER, token.principal), asked_at + holds)
 
     def _still_holds(self, seen: SeenToken) -> bool:
         """Tell whether another issuer's token need not be looked at again, key and local user included."""
-        if not self._clock() < seen.ends:
+        if self._clock() >= seen.ends or self._monotonic() >= seen.holds_until:
             return False
         self._catch_up()
         return self._state.judge(seen.token) is not Standing.VOID

@@ -161,7 +161,7 @@ def protect(provider: Provider, fake_clock: Any) -> Iterator[Callable[..., Prote
     """Build an app; settings of the issuer as keywords, those of the app in ``app``."""
     made: list[Protected] = []
 
-    def build(app: dict[str, Any] | None = None, **issuer: Any) -> Protected:
+    def build(app: dict[str, Any] | None = None, *, clock: Any = time.time, **issuer: Any) -> Protected:
         flask = Flask(__name__, static_folder=None)
         entry = {"issuer": provider.issuer, "audience": AUDIENCE, "permissions": "scp", **issuer}
         usual = {"TESTING": True, "SECRET_KEY": SECRET, "SQLALCHEMY_DATABASE_URI": "sqlite://"}
@@ -169,7 +169,7 @@ def protect(provider: Provider, fake_clock: Any) -> Iterator[Callable[..., Prote
             usual, PERMJWT_ISSUERS=[entry], **{f"PERMJWT_{k.upper()}": v for k, v in (app or {}).items()}
         )
         db = SQLAlchemy(flask)
-        permjwt = PermJWT(flask, db=db, monotonic=fake_clock)
+        permjwt = PermJWT(flask, db=db, clock=clock, monotonic=fake_clock)
         flask.register_blueprint(permjwt.auth_blueprint, url_prefix="/auth")
 
         @flask.get("/reports")
