@@ -212,9 +212,18 @@ def _jwks(where: str, given: object, name: str) -> Mapping[str, Any] | str | Pat
         return given
     if isinstance(given, str | os.PathLike):
         path = Path(given)
-        if not path.is_file():
-            raise ConfigurationError(f"{where}: the file {str(path)!r} in 'jwks' does not exist")
-        return path
+        try:
+            there = path.is_file()
+        except OSError:  # longer than any name of a file
+            there = False
+        if not there:
+            # What was given is not repeated: it may be a key, and no name at all.
+            raise ConfigurationError(
+                f"{where}: 'jwks' is neither an address nor a file that is there; a JWK Set itself is given as a "
+                "dict, and not as text"
+            )
+        # Servers may go to another directory later, and the file is read again and again.
+        return path.absolute()
     raise ConfigurationError(
         f"{where}: 'jwks' must be a JWK Set as a dict, its address or a file; leave it out to have it found from "
         f"{name!r}"

@@ -100,7 +100,10 @@ WRONG = [
     ({"preset": "azure"}, "'auth0', 'entra'"),
     ({"preset": ["auth0"]}, "'auth0', 'entra'"),
     ({"jwks": "http://login.example.com/keys"}, "https"),
-    ({"jwks": "/no/such/file"}, "does not exist"),
+    ({"jwks": "/no/such/file"}, "a file that is there"),
+    ({"jwks": '{"keys": []}'}, "as a dict"),
+    ({"jwks": '{"keys": [' + "{}, " * 2000 + "]}"}, "as a dict"),
+    ({"jwks": "nul\0"}, "a file that is there"),
     ({"jwks": 5}, "'jwks' must be"),
     ({"algorithms": ["HS256"]}, "cannot be taken from others"),
     ({"algorithms": ["none"]}, "cannot be taken from others"),
@@ -116,6 +119,19 @@ def test_what_cannot_be_meant_is_refused(settings, word):
     with pytest.raises(ConfigurationError, match=r"PERMJWT_ISSUERS\[0\]") as caught:
         read_issuers([{name: value for name, value in {**GOOD, **settings}.items() if value != "LEFT OUT"}])
     assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", ["hunter2", '{"kty": "oct", "k": "hunter2"}', '{"x": "https://hunter2"}'])
+def test_what_was_given_for_the_name_of_a_file_is_not_repeated(secret):
+    with pytest.raises(ConfigurationError) as caught:
+        read(jwks=secret)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_is_the_same_wherever_the_server_goes(tmp_path, monkeypatch):
+    (tmp_path / "keys.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert read(jwks="keys.json").jwks == tmp_path / "keys.json"
 
 
 def test_no_issuer_is_named_twice_and_none_is_ourselves():
