@@ -50,11 +50,19 @@ class FixedKeys:
 
 
 class FileLoader:
-    """Reads a file, and again every minute: replace it as a whole, and never write into it."""
+    """Reads a file, and again every minute: replace it as a whole, and never write into it.
+
+    Raises:
+        ConfigurationError: at the start, it cannot be read or is no JWK Set. Keys may come into it later.
+    """
 
     def __init__(self, issuer: Issuer, path: Path) -> None:
         self._issuer: Final = issuer
         self._path: Final = path
+        try:
+            self.load()
+        except KeysError as fault:
+            raise ConfigurationError(f"the 'jwks' of {issuer.name!r} in PERMJWT_ISSUERS: {fault}") from None
 
     def load(self) -> Loaded:
         """Read the file.

@@ -144,6 +144,28 @@ def test_a_file_is_read_again(tmp_path, outsider, make_outsider):
         loader.load()
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("{}", "no JWK Set"), ("secret", "no JSON object"), ("", "no JSON object"), (None, "be read")],
+)
+def test_a_file_that_is_no_jwk_set_is_refused_at_the_start(tmp_path, text, word):
+    path = tmp_path / "keys.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigurationError, match=word) as caught:
+        FileLoader(issuer_named(), path)
+    assert NAME in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_may_be_waiting_for_its_first_key(tmp_path, outsider):
+    path = tmp_path / "keys.json"
+    path.write_text('{"keys": []}')
+    loader = FileLoader(issuer_named(), path)
+    path.write_text(json.dumps(outsider.jwks()))
+    assert loader.load().keys
+
+
 def test_keys_in_the_settings_must_be_of_use(outsider):
     issuer = issuer_named()
     assert FixedKeys(issuer, outsider.jwks()).find("k1", "RS256")[0]
