@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import Final
 from weakref import WeakSet
 
@@ -23,6 +23,9 @@ _AHEAD: Final = 0.8
 
 _PATIENCE: Final = 1
 """Seconds for which a request waits for another one's fetch, where no key at all is known."""
+
+_MOST_WAITING: Final = 4
+"""Requests that wait so at a time: anybody can send tokens, and a silent issuer must not hold every thread."""
 
 _log = logging.getLogger("flask_permjwt.issuers")
 
@@ -73,7 +76,8 @@ class KeySource:
         self._held: _Held | None = None
         self._next_at = float("-inf")
         self._is_failing = False
-        self._lock = Lock()
+        self._is_slow = False
+        self.renew_lock()
         _living.add(self)
 
     def find(self, kid: str | None, algorithm: str) -> tuple[PublicKey | None, float]:
@@ -97,10 +101,11 @@ class KeySource:
     def renew_lock(self) -> None:
         """Forget who holds the lock: after a fork, that thread is not here."""
         self._lock = Lock()
+        self._places = Semaphore(_MOST_WAITING)
 
     def _first(self) -> _Held:
         """Fetch keys where none are known: nobody can go on without them, and nobody waits for long."""
-        if not self._lock.acquire(timeout=_PATIENCE):
+        if not (self._lock.acquire(blocking=False) or self._wait()):
             raise KeysUnavailableError
         try:
             now, held = self._monotonic(), self._held
@@ -115,6 +120,17 @@ class KeySource:
             return found
         finally:
             self._lock.release()
+
+    def _wait(self) -> bool:
+        """Wait for the lock, unless enough do, or somebody did in vain: then this fetch takes its time."""
+        if self._is_slow or not self._places.acquire(blocking=False):
+            return False
+        try:
+            has_lock = self._lock.acquire(timeout=_PATIENCE)
+        finally:
+            self._places.release()
+        self._is_slow = not has_lock
+        return has_lock
 
     def _refresh(self, held: _Held) -> _Held:
         """Fetch keys ahead of their end, unless another thread does already."""
@@ -144,6 +160,7 @@ class KeySource:
 
     def _load(self) -> None:
         """Fetch keys, whatever comes of it. The lock is held."""
+        self._is_slow = False
         try:
             loaded = self._loader.load()
         except KeysError as fault:
@@ -153,6 +170,7 @@ class KeySource:
         else:
             self._take(loaded)
         self._next_at = self._monotonic() + self._cooldown
+        self._is_slow = False
 
     def _failed(self, why: str) -> None:
         self._is_failing = True

@@ -1,6 +1,7 @@
 """The source of keys: who fetches, who waits, and what is used meanwhile."""
 
 import logging
+import time
 from threading import Event, Thread
 
 import pytest
@@ -281,6 +282,41 @@ def test_nobody_waits_for_the_first_fetch_for_long(source, published, monkeypatc
     published.gate.set()
     thread.join(20)
     assert results == [True]
+
+
+def test_few_wait_for_the_first_fetch_and_the_others_are_answered_at_once(source, published, monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE", 20)
+    published.gate = Event()
+    threads = [in_thread(lambda: has(source)) for _ in range(20)]
+    until = time.monotonic() + 10
+    while sum(thread.is_alive() for thread, _ in threads) > 5 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert sum(results == ["503"] for _, results in threads) == 15
+    published.gate.set()
+    for thread, _ in threads:
+        thread.join(20)
+    assert sum(results == [True] for _, results in threads) == 5
+    assert published.asked == 1
+
+
+def test_once_somebody_has_waited_in_vain_nobody_else_waits_for_that_fetch(source, published, monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE", 0.01)
+    published.gate = Event()
+    published.fault = KeysError("down")
+    thread, results = in_thread(lambda: has(source))
+    assert published.asking.wait(20)
+    with pytest.raises(KeysUnavailableError):
+        has(source)
+    monkeypatch.setattr(module, "_PATIENCE", 10)
+    began = time.monotonic()
+    for _ in range(100):
+        with pytest.raises(KeysUnavailableError):
+            has(source)
+    assert time.monotonic() - began < 5
+    published.gate.set()
+    thread.join(20)
+    assert results == ["503"]
+    assert not source._is_slow  # the next fetch may be a quick one
 
 
 def test_of_two_threads_that_found_it_time_one_fetches(source, published, fake_clock):
