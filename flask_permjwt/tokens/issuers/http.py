@@ -16,10 +16,10 @@ from flask_permjwt.tokens.issuers.loaders import MAX_SIZE
 from flask_permjwt.tokens.issuers.protocol import Fetched
 
 SILENCE: Final = 3
-"""Seconds for a connection, and for each silence of the server."""
+"""Seconds for a connection to each address, and for each silence of the server."""
 
 WHOLE: Final = 5
-"""Seconds for everything, however slowly the server drips."""
+"""Seconds for everything but the resolver, however many addresses and however slowly the server drips."""
 
 _OK: Final = 200
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -122,6 +122,11 @@ class _Cut:
     def is_over(self) -> bool:
         return time.monotonic() >= self._deadline
 
+    @property
+    def left(self) -> float:
+        """Seconds that are left: never 0, which would mean not to wait for a connection at all."""
+        return max(self._deadline - time.monotonic(), 0.001)
+
     def watch(self, opened: socket.socket) -> None:
         self._sockets.append(opened)
         if self.is_over:
@@ -143,11 +148,17 @@ def _manager(url: str, cut: _Cut, silence: float) -> Any:
     from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: PLC0415  # as above
 
     class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _opened(self, cut, silence)
+
         def connect(self) -> None:
             super().connect()
             cut.watch(self.sock)
 
     class Secure(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _opened(self, cut, silence)
+
         def connect(self) -> None:
             super().connect()
             cut.watch(self.sock)
@@ -169,6 +180,23 @@ def _manager(url: str, cut: _Cut, silence: float) -> Any:
         manager = urllib3.ProxyManager(proxy, proxy_headers=_credentials(proxy), **options)
     manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
     return manager
+
+
+def _opened(connection: Any, cut: _Cut, silence: float) -> socket.socket:
+    """Connect to the first address that answers. urllib3 would give each of them the whole silence."""
+    from urllib3.exceptions import NameResolutionError, NewConnectionError  # noqa: PLC0415  # as above
+
+    try:
+        found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as fault:
+        raise NameResolutionError(connection.host, connection, fault) from None
+    for *_, address in found:
+        host_and_port: Any = address[:2]
+        with suppress(OSError):
+            return socket.create_connection(host_and_port, min(silence, cut.left))
+        if cut.is_over:
+            break
+    raise NewConnectionError(connection, "no address answers")
 
 
 def _proxy(url: str) -> str | None:

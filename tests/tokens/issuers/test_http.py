@@ -1,7 +1,9 @@
 """Fetching: a real server on this machine, which does what no server should."""
 
+import socket
 import ssl
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -201,6 +203,50 @@ def test_a_time_that_was_over_before_the_connection_was_there_counts(serve):
 def test_nobody_there_is_a_failure():
     with pytest.raises(KeysError, match=r"NewConnectionError|ConnectionRefused"):
         HttpFetcher().fetch("http://127.0.0.1:1/")
+
+
+def test_a_name_that_nobody_knows_is_a_failure():
+    with pytest.raises(KeysError, match="NameResolutionError"):
+        HttpFetcher().fetch("https://nowhere.invalid/")
+
+
+@pytest.fixture
+def unanswered():
+    """The address of a server that never takes a connection: its queue is full."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(8):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        yield server.getsockname()
+
+
+def resolve_to(monkeypatch, *addresses):
+    real = socket.getaddrinfo
+
+    def fake(host, *more, **options):
+        if host != "several.example.com":
+            return real(host, *more, **options)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", fake)
+
+
+def test_several_addresses_that_do_not_answer_share_the_time(monkeypatch, unanswered):
+    resolve_to(monkeypatch, *[unanswered] * 20)
+    began = time.monotonic()
+    with pytest.raises(KeysError, match="too long"):
+        HttpFetcher(silence=0.3, whole=0.5).fetch("https://several.example.com/")
+    assert time.monotonic() - began < 3
+
+
+def test_the_next_address_is_asked_when_one_does_not_answer(monkeypatch, unanswered, serve):
+    port = int(serve(reply).rpartition(":")[2])
+    resolve_to(monkeypatch, unanswered, ("127.0.0.1", port))
+    assert HttpFetcher(silence=0.3).fetch(f"http://several.example.com:{port}/").body == b"{}"
 
 
 def test_what_is_no_http_is_a_failure(serve):
