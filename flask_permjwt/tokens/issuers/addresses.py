@@ -46,6 +46,12 @@ def is_local(url: str) -> bool:
     return parts is not None and parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
+def host(url: str) -> str:
+    """Return the host of an address; nothing of what is none."""
+    parts = _split(url)
+    return "" if parts is None else parts.hostname or ""
+
+
 def origin(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port of an address without a fault (RFC 6454 section 4)."""
     parts = urlsplit(url)

@@ -1,6 +1,7 @@
 """The settings of an issuer: read once, and refused at start-up with the remedy."""
 
 import difflib
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ _OF_LOGOUT_TOKENS: Final = frozenset({"events"})
 _OF_OTHERS: Final = _OF_LOGOUT_TOKENS | {"nonce", "at_hash", "c_hash", "s_hash"}
 _CLIENT: Final = "<client>"
 _MAX_PATH: Final = 8
+
+_log = logging.getLogger("flask_permjwt.issuers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,6 +102,9 @@ def _read(where: str, given: Mapping[str, Any]) -> Issuer:
     merged = {**(PRESETS[preset] if preset is not None else {}), **given}
     name = _name(where, merged)
     where = f"{where} ({name})"
+    doubt = _doubt(name, preset)
+    if doubt is not None:
+        _log.warning("%s: %s; no token may ever match it", where, doubt)
     if "permissions" not in merged:
         raise ConfigurationError(
             f"{where}: 'permissions' is missing: name the claim that holds them, such as 'scp', or () when the "
@@ -141,6 +147,18 @@ def _name(where: str, merged: Mapping[str, Any]) -> str:
                 "(http for this machine only), or 'jwks' must say where its keys are"
             )
     return name
+
+
+def _doubt(name: str, preset: str | None) -> str | None:
+    """Say what is odd about an issuer's name, which is compared to the letter: it may be meant so all the same."""
+    host = addresses.host(name)
+    if "/.well-known/" in name:
+        return "this is the address of a discovery document, and the issuer is what stands before /.well-known/"
+    if (preset == "auth0" or host.endswith(".auth0.com")) and not name.endswith("/"):
+        return "issuers of Auth0 end with a slash"
+    if host == "login.microsoftonline.com" and not name.endswith("/v2.0"):
+        return "issuers of Entra there end with /v2.0"
+    return None
 
 
 def _is_shared_by_tenants(name: str) -> bool:

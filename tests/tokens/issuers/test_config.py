@@ -134,6 +134,33 @@ def test_a_file_is_the_same_wherever_the_server_goes(tmp_path, monkeypatch):
     assert read(jwks="keys.json").jwks == tmp_path / "keys.json"
 
 
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"issuer": "https://me.auth0.com"}, "slash"),
+        ({"issuer": "https://login.me.example.com", "preset": "auth0"}, "slash"),
+        ({"issuer": "https://login.microsoftonline.com/t", "preset": "entra"}, "/v2.0"),
+        ({"issuer": "https://login.microsoftonline.com/t/v2.0/"}, "/v2.0"),
+        ({"issuer": "https://login.example.com/.well-known/openid-configuration"}, "discovery"),
+    ],
+)
+def test_a_name_that_is_hardly_meant_is_told_of_at_the_start(caplog, settings, word):
+    assert read(**settings).name == settings["issuer"]
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("flask_permjwt.issuers", "WARNING")
+    assert word in record.getMessage()
+
+
+def test_names_as_they_are_usual_are_not(caplog):
+    read()
+    read(issuer="https://me.auth0.com/", preset="auth0")
+    read(issuer="https://login.microsoftonline.com/t/v2.0", preset="entra")
+    read(issuer="https://sts.windows.net/t/", preset="entra")
+    read(issuer="reports-service", jwks={"keys": []})
+    read(issuer="https://[reports", jwks={"keys": []})
+    assert caplog.records == []
+
+
 def test_no_issuer_is_named_twice_and_none_is_ourselves():
     with pytest.raises(ConfigurationError, match="twice"):
         read_issuers([GOOD, GOOD])
