@@ -94,7 +94,8 @@ class Identities:
     def unlink(self, user: Any, issuer: str, subject: str) -> bool:
         """Take that back, and tell whether it was so.
 
-        Tokens that were seen lately act for the user until PERMJWT_ACCESS_TOKEN_EXPIRES has passed.
+        Tokens that were seen lately act for the user until PERMJWT_ACCESS_TOKEN_EXPIRES has passed; disable the
+        user when that is too long.
         """
         model = self._model
         gone = delete(model).where(model.issuer == issuer, model.subject == subject, model.owner == user.public_id)

@@ -228,7 +228,9 @@ def test_a_user_who_is_unlinked_is_nobody_when_the_time_is_over(provider, findin
         assert finding.permjwt.identities.unlink(user, provider.issuer, "alice")
         assert not finding.permjwt.identities.unlink(user, provider.issuer, "alice")
         finding.permjwt.users.commit()
-    finding.monotonic.advance(900)
+    finding.monotonic.advance(899)
+    assert finding.get(token, "/who").json["user"] == "alice"
+    finding.monotonic.advance(1)
     assert finding.get(token, "/who").json["user"] is None
 
 
