@@ -40,7 +40,8 @@ class ManagedKey:
         signs_from: when it takes over signing.
         created_at: when it was made.
         retired_at: when it was told to sign no longer; None when it was not.
-        void_at: from when on nothing that it signed is accepted; None for never.
+        void_at: when it was told that nothing which it signed is accepted; None when it was not. Whoever knows of
+            it goes by it at once: the time is for people, and a clock may be behind.
         tokens_last: for how many seconds the tokens that it signs are good at most.
         name: of its file.
     """
@@ -94,7 +95,7 @@ class KeyPlan:
 
     def state(self, one: ManagedKey, now: float) -> State:
         """Return what a key is good for."""
-        if now >= self.dropped_at(one):
+        if one.void_at is not None or now >= self.dropped_at(one):
             return State.GONE
         if one is self.signing(now):
             return State.ACTIVE
@@ -106,7 +107,7 @@ class KeyPlan:
         Where no key's time has come, the first one signs before it: a clock may be wrong, or the key before it
         was stopped.
         """
-        able = [one for one in self._successors if now < self.ends_at(one)]
+        able = [one for one in self._successors if one.void_at is None and now < self.ends_at(one)]
         # Of those whose time has come, all but the last were taken over from.
         return next((one for one in able if one.signs_from <= now), able[0] if able else None)
 
