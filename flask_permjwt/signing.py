@@ -70,7 +70,7 @@ def app_keys(
     directory = KeyDirectory(Path(settings.keys_dir), allow_weak=app.testing)
     is_to_come = _is_command() and not directory.path.exists()
     source = WatchedKeys(
-        tuple if is_to_come else directory.read,
+        (lambda _: ()) if is_to_come else directory.read,
         also=others,
         refresh=settings.keys_refresh,
         lasts=tokens_last(settings),

@@ -9,8 +9,9 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,31 +42,76 @@ class KeyDirectory:
         self._allow_weak: Final = allow_weak
         self._known: dict[str, tuple[bytes, float, ManagedKey]] = {}
 
-    def read(self) -> tuple[ManagedKey, ...]:
+    def read(
+        self, report: Callable[[ConfigurationError], None] | None = None, *, of_owner: bool = False
+    ) -> tuple[ManagedKey, ...]:
         """Read all keys.
 
+        Args:
+            report: called with what is wrong with a file; the others are read nevertheless, and of such a file
+                what was known before. Without it, the first fault is raised.
+            of_owner: refuse files that belong to somebody else than the directory does, who might not be able to
+                read them.
+
         Raises:
-            ConfigurationError: the directory or a file cannot be read or trusted; the message names it.
+            ConfigurationError: the directory or a file cannot be read or trusted, or two files hold keys of one
+                name; the message names them.
         """
         try:
             about = self.path.stat()
             names = sorted(one.name for one in self.path.iterdir() if _is_key_file(one.name))
-            return self._read_all(about, names)
+            return self._read_all(about, names, report or _raise, of_owner=of_owner)
         except OSError as error:
             raise ConfigurationError(f"PERMJWT_KEYS_DIR {self.path}: {_reason(error)}") from None
 
-    def _read_all(self, about: os.stat_result, names: list[str]) -> tuple[ManagedKey, ...]:
+    def _read_all(
+        self,
+        about: os.stat_result,
+        names: list[str],
+        report: Callable[[ConfigurationError], None],
+        *,
+        of_owner: bool,
+    ) -> tuple[ManagedKey, ...]:
         if about.st_uid not in _trusted(about):
             raise ConfigurationError(f"PERMJWT_KEYS_DIR {self.path} belongs to somebody else: chown it")
         if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise ConfigurationError(f"PERMJWT_KEYS_DIR {self.path} can be written by others: chmod go-w")
         known = {}
+        trusted = frozenset({about.st_uid}) if of_owner else _trusted(about)
         for name in names:
-            found = read_private_file(self.path / name, trusted=_trusted(about))
-            if found is not None:
-                known[name] = self._read(name, *found)
+            try:
+                found = read_private_file(self.path / name, trusted=trusted)
+                if found is not None:
+                    known[name] = self._read(name, *found)
+            except ConfigurationError as fault:
+                report(fault)
+                if name in self._known:
+                    known[name] = self._known[name]
+        keys = self._one_of_each_name((key for _, _, key in known.values()), report)
         self._known = known
-        return tuple(key for _, _, key in known.values())
+        return keys
+
+    def _one_of_each_name(
+        self, keys: Iterable[ManagedKey], report: Callable[[ConfigurationError], None]
+    ) -> tuple[ManagedKey, ...]:
+        """Make one of several files of one name: what one of them says is over is over."""
+        by_kid: dict[str, ManagedKey] = {}
+        # First what was there before.
+        for one in sorted(keys, key=lambda one: (one.name not in self._known, one.name)):
+            first = by_kid.setdefault(one.key.kid, one)
+            if first is not one:
+                report(
+                    ConfigurationError(
+                        f"the key files {self.path / first.name} and {self.path / one.name} hold keys of one name "
+                        f"(kid) {one.key.kid!r}: delete one of them"
+                    )
+                )
+                by_kid[one.key.kid] = replace(
+                    first,
+                    retired_at=_earlier(first.retired_at, one.retired_at),
+                    void_at=_earlier(first.void_at, one.void_at),
+                )
+        return tuple(by_kid.values())
 
     def _read(self, name: str, data: bytes, written_at: float) -> tuple[bytes, float, ManagedKey]:
         before = self._known.get(name)
@@ -141,7 +187,8 @@ def read_private_file(path: Path, *, trusted: frozenset[int] | None = None) -> t
         if not stat.S_ISREG(about.st_mode):
             raise ConfigurationError(f"the key file {path} is no regular file")
         if about.st_uid not in (trusted or _trusted()):
-            raise ConfigurationError(f"the key file {path} belongs to somebody else: chown it")
+            owner = f"{min(trusted)} (the directory's owner)" if trusted and len(trusted) == 1 else "it"
+            raise ConfigurationError(f"the key file {path} belongs to somebody else: chown {owner}")
         if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigurationError(f"the key file {path} is open to others: chmod 600, and make another key")
         if about.st_size > _LARGEST:
@@ -201,6 +248,14 @@ def _times(given: object) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ConfigurationError(f"{_MEMBER}.{name} must be a number of seconds")
     return dict(given)
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((moment for moment in (one, other) if moment is not None), default=None)
+
+
+def _raise(fault: ConfigurationError) -> None:
+    raise fault
 
 
 def _reason(error: OSError) -> str:

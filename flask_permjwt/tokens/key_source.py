@@ -20,6 +20,9 @@ _SEEK: Final = 1.0
 
 _log = logging.getLogger("flask_permjwt.keys")
 
+Reader = Callable[[Callable[[ConfigurationError], None] | None], Sequence[ManagedKey]]
+"""Returns all keys with their times. What is wrong with one it tells to whom it is given, or else raises it."""
+
 
 class KeySource(Protocol):
     """Where the keys of the moment come from."""
@@ -67,7 +70,7 @@ class WatchedKeys:
 
     def __init__(
         self,
-        read: Callable[[], Sequence[ManagedKey]],
+        read: Reader,
         *,
         also: Sequence[Key] = (),
         refresh: float,
@@ -82,12 +85,12 @@ class WatchedKeys:
         self._clock: Final = clock
         self._monotonic: Final = monotonic
         self._lock = Lock()
-        self._is_failing = False
+        self._said_at = -math.inf
         self._was_forked = False
         self.lost: Callable[[], None] = lambda: None
         """Called after a key is gone: what was signed by it is to be judged anew."""
         self._looked_at = monotonic()
-        self.plan = self._planned()
+        self.plan = self._planned(None)
         now = clock()
         self._changes_at = self.plan.changes_at(now)
         self.ring = self._ring_at(now)
@@ -114,21 +117,27 @@ class WatchedKeys:
             return
         try:
             self._looked_at = self._monotonic()
+            faults: list[ConfigurationError] = []
             try:
-                self.plan = self._planned()
-                self._is_failing = False
+                self.plan = self._planned(faults.append)
             except ConfigurationError as fault:
-                if not self._is_failing:
-                    _log.error("going on with the keys that are known: %s", fault)  # it says it all
-                self._is_failing = True
+                faults.append(fault)
+            self._say(faults)
             now = self._clock()
             self._changes_at = self.plan.changes_at(now)
             self._take(self._ring_at(now))
         finally:
             self._lock.release()
 
-    def _planned(self) -> KeyPlan:
-        plan = KeyPlan(self._read(), lasts=self.lasts)
+    def _say(self, faults: Sequence[ConfigurationError]) -> None:
+        """Say what is wrong at every refresh, and no oftener: anybody can make us look."""
+        if faults and self._looked_at >= self._said_at + self._refresh:
+            self._said_at = self._looked_at
+            for fault in faults:
+                _log.error("going on with the keys that are known: %s", fault)
+
+    def _planned(self, report: Callable[[ConfigurationError], None] | None) -> KeyPlan:
+        plan = KeyPlan(self._read(report), lasts=self.lasts)
         KeyRing(None, [*(one.key for one in plan.keys), *self._also])  # refuses two keys of one name
         return plan
 

@@ -156,6 +156,49 @@ def test_a_damaged_file_is_named_and_not_shown(directory, folder, text, match):
     assert whole_jwk(KEY)["d"] not in str(caught.value)
 
 
+def test_two_files_of_one_name_are_refused_and_both_are_named(directory, folder):
+    one, other = put(folder), put(folder, "backup.json")
+    with pytest.raises(ConfigurationError, match="hold keys of one name") as caught:
+        directory.read()
+    assert str(one) in str(caught.value)
+    assert str(other) in str(caught.value)
+
+
+@pytest.mark.parametrize("last", ["a.json", "z.json"])
+def test_of_two_files_of_one_name_each_can_stop_the_key_in_a_process_that_runs(directory, folder, last):
+    put(folder, text=times(signs_from=5))
+    before = directory.read()
+    faults = []
+    put(folder, last, times(signs_from=9, void_at=20, retired_at=10))
+    [one] = directory.read(faults.append)
+    assert len(faults) == 1
+    assert one == replace(before[0], void_at=20, retired_at=10)
+
+
+def test_a_file_that_is_damaged_later_is_told_of_and_stays_what_it_was(directory, folder):
+    put(folder)
+    before = directory.read()
+    faults = []
+    put(folder, text="{}")
+    put(folder, "a.json", "{}")
+    put(folder, "z.json", json.dumps(whole_jwk(generate("HS256"))))
+    first, second = directory.read(faults.append)
+    assert (first, second.name) == (before[0], "z.json")
+    assert [name in str(fault) for name, fault in zip(("a.json", "key.json"), faults, strict=True)] == [True, True]
+
+
+def test_a_file_that_the_directorys_owner_may_not_be_able_to_read_is_refused_by_commands(directory, folder):
+    path = put(folder)
+    owner = folder.stat().st_uid
+    assert directory.read(of_owner=True)
+    if owner != 0:
+        pytest.skip("needs root")
+    os.chown(path, 65534, 65534)
+    os.chown(folder, 65533, 65533)
+    with pytest.raises(ConfigurationError, match=r"chown 65533 \(the directory's owner\)"):
+        directory.read(of_owner=True)
+
+
 def test_what_is_no_file_is_refused_without_waiting(directory, folder):
     os.mkfifo(folder / "pipe.json", 0o600)
     with pytest.raises(ConfigurationError, match="no regular file"):

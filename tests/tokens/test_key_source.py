@@ -29,13 +29,16 @@ class World:
         self.now, self.steady = float(NOW), 0.0
         self.reads = self.losses = 0
         self.fault = None
+        self.said = []
         self.during = lambda: None
 
-    def read(self):
+    def read(self, report):
         self.reads += 1
         self.during()
         if self.fault:
             raise ConfigurationError(self.fault)
+        for said in self.said if report else ():
+            report(ConfigurationError(said))
         return tuple(self.keys)
 
     def watch(self, **options):
@@ -152,7 +155,7 @@ def test_what_cannot_be_read_stops_the_start(world):
         world.watch()
 
 
-def test_what_cannot_be_read_later_is_said_once_and_what_is_known_goes_on_with_its_times(world, caplog):
+def test_what_cannot_be_read_later_is_said_at_every_refresh_and_what_is_known_goes_on(world, caplog):
     world.keys.append(ManagedKey(NEW, signs_from=NOW + 100))
     keys = world.watch()
     world.fault = "the key file x is open to others"
@@ -160,13 +163,28 @@ def test_what_cannot_be_read_later_is_said_once_and_what_is_known_goes_on_with_i
         for _ in range(3):
             world.wait(60)
             keys.keep_up()
-    assert caplog.text.count("open to others") == 1
+            for _ in range(5):
+                world.wait(1)
+                keys.seek()
+    assert caplog.text.count("open to others") == 3
     assert keys.ring.signing == NEW
     world.fault = None
     world.keys = [ManagedKey(NEW, signs_from=0)]
     world.wait(60)
     keys.keep_up()
     assert keys.ring.find(OLD.kid) is None
+
+
+def test_what_one_file_lacks_keeps_nothing_else_from_being_noticed(world, caplog):
+    keys = world.watch()
+    world.said = ["the key file x is no key", "the key file y is no key"]
+    world.keys = [ManagedKey(OLD, signs_from=0, void_at=NOW), ManagedKey(NEW, signs_from=NOW)]
+    world.wait(60)
+    with caplog.at_level(logging.ERROR):
+        keys.keep_up()
+    assert (keys.ring.signing, keys.ring.find(OLD.kid), world.losses) == (NEW, None, 1)
+    assert "x is no key" in caplog.text
+    assert "y is no key" in caplog.text
 
 
 def test_two_keys_of_one_name_are_refused(world):
