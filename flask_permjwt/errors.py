@@ -263,6 +263,14 @@ class KeysUnavailableError(RetryLaterError):
     default_description = "The keys of the token's issuer cannot be had now: try again later."
 
 
+class NoSigningKeyError(RetryLaterError):
+    """A token that cannot be issued: no key of this API signs any more."""
+
+    error = "temporarily_unavailable"
+    status = 503
+    default_description = "No token can be issued now: try again later."
+
+
 class EmailNotVerifiedError(AuthError):
     """A login with the right password by a user whose e-mail address must be verified first."""
 

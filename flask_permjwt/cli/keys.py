@@ -104,7 +104,12 @@ def rotate(*, algorithm: str | None) -> None:
         if old is None:
             raise group.Refused("There is no key to rotate; `flask permjwt keys generate` makes one.")
         made = keyring.add(_new(keyring.state, algorithm), now + keyring.state.settings.keys_lead)
-        dropped = [one for one in plan.keys if plan.state(one, now) is State.GONE]
+        # Its file is what keeps a void key out that the settings hold.
+        dropped = [
+            one
+            for one in plan.keys
+            if plan.state(one, now) is State.GONE and not (one.void_at is not None and keyring.is_besides(one))
+        ]
         for one in dropped:
             keyring.directory.remove(one)
     click.echo(f"{_name(made)} is published and signs from {_moment(made.signs_from)}.")
@@ -140,6 +145,11 @@ def retire(kid: str, *, at_once: bool) -> None:
         keyring.directory.write(replace(one, void_at=min(now, math.inf if one.void_at is None else one.void_at)))
     refresh = keyring.state.settings.keys_refresh
     click.echo(f"Every token of {_name(one)} is void, in all processes within {refresh:g} seconds.")
+    if keyring.is_besides(one):
+        click.echo(
+            "It stands in PERMJWT_VERIFICATION_KEYS too: take it out there; until then, its file must stay where "
+            "it is."
+        )
 
 
 class _Keyring:
@@ -151,13 +161,17 @@ class _Keyring:
         self.state: Final = state
         self.directory: Final = state.key_directory
         self.now: Final = round(state.clock(), 3)
+        self._source: Final = state.keys
         self._lasts: Final = state.keys.lasts
         try:
             self.plan: Final = KeyPlan(
-                self.directory.read() if self.directory.path.exists() else (), lasts=self._lasts
+                self.directory.read(of_owner=True) if self.directory.path.exists() else (), lasts=self._lasts
             )
         except ConfigurationError as fault:
             raise group.Refused(str(fault)) from None
+
+    def is_besides(self, one: ManagedKey) -> bool:
+        return self._source.is_besides(one.key)
 
     def lasts(self, one: ManagedKey) -> float:
         return max(self._lasts, one.tokens_last)

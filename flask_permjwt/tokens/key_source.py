@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.tokens.clock import Clock
-from flask_permjwt.tokens.keys import Key, KeyRing
+from flask_permjwt.tokens.keys import Key, KeyRing, material
 from flask_permjwt.tokens.lifecycle import KeyPlan, ManagedKey
 
 _SEEK: Final = 1.0
@@ -58,7 +58,7 @@ class WatchedKeys:
 
     Args:
         read: returns all keys with their times.
-        also: keys that verify besides.
+        also: keys that verify besides, unless they are void in what is read.
         refresh: seconds after which they are read again.
         lasts: for how many seconds tokens are good at most, with what clocks may differ by.
         clock: returns the time in seconds since 1970-01-01 UTC.
@@ -96,6 +96,10 @@ class WatchedKeys:
         self.ring = self._ring_at(now)
         _living.add(self)
 
+    def is_besides(self, key: Key) -> bool:
+        """Tell whether a key is among those that verify besides, by its name or by what it is."""
+        return any(key.kid == one.kid or material(key) == material(one) for one in self._also)
+
     def keep_up(self) -> None:
         """Read the keys again if it is time to, or if the time of one has come."""
         if self._monotonic() >= self._looked_at + self._refresh or self._clock() >= self._changes_at:
@@ -119,7 +123,7 @@ class WatchedKeys:
             self._looked_at = self._monotonic()
             faults: list[ConfigurationError] = []
             try:
-                self.plan = self._planned(faults.append)
+                self.plan = self._with_a_key_that_signs(self._planned(faults.append), faults)
             except ConfigurationError as fault:
                 faults.append(fault)
             self._say(faults)
@@ -128,6 +132,14 @@ class WatchedKeys:
             self._take(self._ring_at(now))
         finally:
             self._lock.release()
+
+    def _with_a_key_that_signs(self, plan: KeyPlan, faults: list[ConfigurationError]) -> KeyPlan:
+        """Go on with what is known beside what was read, where no key signs any more: a volume may be gone."""
+        if plan.signing(self._clock()) is not None or self.ring.signing is None:
+            return plan
+        faults.append(ConfigurationError("no key that signs was found: flask permjwt keys generate"))
+        keys = {one.key.kid: one for one in (*self.plan.keys, *plan.keys)}
+        return KeyPlan(keys.values(), lasts=self.lasts)
 
     def _say(self, faults: Sequence[ConfigurationError]) -> None:
         """Say what is wrong at every refresh, and no oftener: anybody can make us look."""
@@ -138,12 +150,20 @@ class WatchedKeys:
 
     def _planned(self, report: Callable[[ConfigurationError], None] | None) -> KeyPlan:
         plan = KeyPlan(self._read(report), lasts=self.lasts)
-        KeyRing(None, [*(one.key for one in plan.keys), *self._also])  # refuses two keys of one name
+        try:
+            KeyRing(None, [*(one.key for one in plan.keys), *self._also])  # refuses two keys of one name
+        except ConfigurationError as fault:
+            if report is None:
+                raise
+            report(fault)
         return plan
 
     def _ring_at(self, now: float) -> KeyRing:
         ring = self.plan.ring(now)
-        return KeyRing(ring.signing, [*ring.keys, *self._also])
+        void = [one.key for one in self.plan.keys if one.void_at is not None]
+        names, made_of = {key.kid for key in (*void, *ring.keys)}, set(map(material, void))
+        also = [key for key in self._also if key.kid not in names and material(key) not in made_of]
+        return KeyRing(ring.signing, [*ring.keys, *also])
 
     def _take(self, ring: KeyRing) -> None:
         before = self.ring

@@ -61,7 +61,9 @@ class KeyRing:
         self.signing: Final = signing
         by_kid: dict[str, Key] = {} if signing is None else {signing.kid: signing}
         for key in others:
-            if by_kid.setdefault(key.kid, key) != key:
+            first = by_kid.setdefault(key.kid, key)
+            # A pair and its public half are one key, and the first one is kept.
+            if first != key and (first.algorithm != key.algorithm or material(first) != material(key)):
                 raise ConfigurationError(f"two different keys have the name (kid) {key.kid!r}: rename one")
         self._by_kid: Final = by_kid
 
@@ -143,6 +145,11 @@ def thumbprint(members: Mapping[str, Any]) -> str:
     required = {name: members[name] for name in _REQUIRED[members["kty"]]}
     text = json.dumps(required, separators=(",", ":"), sort_keys=True)
     return base64url(hashlib.sha256(text.encode()).digest())
+
+
+def material(key: Key) -> str:
+    """Return what tells keys apart whatever they are named: the thumbprint of a public half or a secret."""
+    return thumbprint(json.loads(key.pair) if key.pair else {"kty": "oct", "k": base64url(key.secret)})
 
 
 def base64url(data: bytes) -> str:

@@ -4,12 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Generic, TypeVar
 
-from flask_permjwt.errors import ConfigurationError, InvalidTokenError
+from flask_permjwt.errors import InvalidTokenError, NoSigningKeyError
 from flask_permjwt.tokens.algorithms import is_served
 from flask_permjwt.tokens.claims import parse_object
 from flask_permjwt.tokens.compact import payload_of
 from flask_permjwt.tokens.keys import Key, KeyRing, base64url
 from flask_permjwt.tokens.signatures import Signer
+
+_NEXT_LOOK: Final = 60
+"""Seconds after which it may be worth while to ask again."""
 
 TypeT = TypeVar("TypeT", bound=str)
 
@@ -41,10 +44,10 @@ class Prepared(Generic[TypeT]):
         """Return a token of this type with this payload, which is a segment already.
 
         Raises:
-            ConfigurationError: no key signs.
+            NoSigningKeyError: 503, no key signs; the log says how to make one.
         """
         if self.signing is None:
-            raise ConfigurationError("no key signs: make one with flask permjwt keys generate")
+            raise NoSigningKeyError(_NEXT_LOOK)
         signed = f"{self.headers[token_type]}.{payload}"
         return f"{signed}.{self.signing.sign(signed.encode('ascii'))}"
 

@@ -188,6 +188,15 @@ def test_a_void_keys_tokens_are_forgotten_in_all_processes_within_the_refresh_ti
         assert machine.get(machine.log_in()["access_token"]).status_code == 200
 
 
+def test_without_a_key_that_signs_whoever_logs_in_is_told_to_come_back(fleet, directory, fake_clock):
+    directory.write(ManagedKey(KEYS["HS256"], signs_from=0, void_at=fake_clock.now))
+    fake_clock.advance(60)
+    body = {"username": "alice", "password": PASSWORD}
+    answer = fleet[0].app.test_client().post("/auth/login", json=body)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert answer.json["error"] == "temporarily_unavailable"
+
+
 def test_a_token_that_another_process_signed_with_a_new_key_is_accepted_before_the_refresh_time(
     fleet, directory, fake_clock
 ):

@@ -156,6 +156,18 @@ def test_retire_now_voids_a_key_and_another_signs_at_once(run, listed, first, wa
     assert listed()[first.kid]["verifies_until"] == fake_clock.now - 5
 
 
+def test_a_void_key_that_the_settings_hold_too_stays_void_and_it_is_said(make, folder, first, fake_clock):
+    app = make(PERMJWT_VERIFICATION_KEYS=[whole_jwk(first)])
+    runner = app.test_cli_runner()
+    assert "take it out there" in runner.invoke(args=["permjwt", "keys", "retire", "--now", first.kid]).output
+    fake_clock.advance(HOUR)
+    keys = app.extensions["permjwt"].keys
+    keys.keep_up()
+    assert keys.ring.find(first.kid) is None
+    assert runner.invoke(args=["permjwt", "keys", "rotate"]).exit_code == 0
+    assert (folder / f"{first.kid}.json").exists()
+
+
 def test_the_list_is_a_table_for_people(run, first):
     run("rotate")
     assert first.kid in run("list")

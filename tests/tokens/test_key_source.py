@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from flask_permjwt.errors import ConfigurationError, InvalidTokenError
+from flask_permjwt.errors import ConfigurationError, InvalidTokenError, NoSigningKeyError
 from flask_permjwt.tokens import key_source
 from flask_permjwt.tokens.codec import TokenCodec, TokenType
 from flask_permjwt.tokens.key_source import FixedKeys, WatchedKeys
@@ -130,11 +130,12 @@ def test_the_codec_signs_with_the_key_of_the_moment_and_verifies_what_the_one_be
 
 def test_without_a_key_that_signs_nothing_is_signed_and_it_is_said_aloud(world, caplog):
     codec = TokenCodec(world.watch())
-    world.keys = []
+    world.keys = [ManagedKey(OLD, signs_from=0, void_at=NOW)]
     world.wait(60)
-    with caplog.at_level(logging.ERROR), pytest.raises(ConfigurationError, match="flask permjwt keys generate"):
+    with caplog.at_level(logging.ERROR), pytest.raises(NoSigningKeyError) as caught:
         codec.encode(TokenType.ACCESS, CLAIMS)
-    assert "no key signs any more" in caplog.text
+    assert (caught.value.status, caught.value.retry_after) == (503, 60)
+    assert "no key signs any more: flask permjwt keys generate" in caplog.text
     with pytest.raises(InvalidTokenError):
         codec.verify(TokenCodec(KeyRing(OLD)).encode(TokenType.ACCESS, CLAIMS), TokenType.ACCESS)
 
@@ -187,10 +188,46 @@ def test_what_one_file_lacks_keeps_nothing_else_from_being_noticed(world, caplog
     assert "y is no key" in caplog.text
 
 
+def test_a_directory_that_is_empty_all_at_once_is_taken_for_one_that_cannot_be_read(world, caplog):
+    keys = world.watch()
+    world.keys = []
+    world.wait(60)
+    with caplog.at_level(logging.ERROR):
+        keys.keep_up()
+    assert (keys.ring.signing, world.losses) == (OLD, 0)
+    assert "no key that signs was found" in caplog.text
+
+
+@pytest.mark.parametrize("kid", ["another name", OLD.kid])
+def test_a_key_that_is_void_does_not_verify_besides(world, kid):
+    world.keys.append(ManagedKey(NEW, signs_from=NOW))
+    also = [replace(OLD, kid=kid), generate("ES256")]
+    keys = world.watch(also=also)
+    assert keys.is_besides(OLD)
+    assert not keys.is_besides(NEW)
+    assert keys.ring.find(kid)
+    world.keys[0] = ManagedKey(OLD, signs_from=0, void_at=NOW)
+    world.wait(60)
+    keys.keep_up()
+    assert keys.ring.keys == (NEW, also[1])
+    assert world.losses == 1
+
+
 def test_two_keys_of_one_name_are_refused(world):
     world.keys.append(ManagedKey(replace(NEW, kid=OLD.kid), signs_from=5))
     with pytest.raises(ConfigurationError, match="two different keys"):
         world.watch()
+
+
+def test_a_key_that_comes_with_a_name_of_the_settings_is_told_of_and_stops_nothing(world, caplog):
+    keys = world.watch(also=[NEW])
+    named_alike = replace(generate("ES256"), kid=NEW.kid)
+    world.keys = [ManagedKey(OLD, signs_from=0, retired_at=5), ManagedKey(named_alike, signs_from=NOW)]
+    world.wait(60)
+    with caplog.at_level(logging.ERROR):
+        keys.keep_up()
+    assert "two different keys" in caplog.text
+    assert keys.ring.signing == named_alike
 
 
 def test_while_one_thread_looks_others_go_on(world):

@@ -6,13 +6,16 @@ import hmac
 import itertools
 import secrets
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.tokens.jwk import public_half
 from flask_permjwt.tokens.keys import Key, KeyRing, derive_secret, hmac_key
+from flask_permjwt.tokens.pairs import generate
 
 SIZES = {"HS256": 32, "HS384": 48, "HS512": 64}
 GOOD = secrets.token_urlsafe(64)
@@ -189,3 +192,13 @@ def test_a_secret_may_start_as_der_does():
             refused.add(third + fourth)
     # One in 16 million is a sequence within a sequence, to the byte.
     assert refused == {"0" + chr(82)}
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_a_pair_and_its_public_half_are_one_key(algorithm):
+    pair = generate(algorithm)
+    assert KeyRing(pair, [public_half(pair)]).keys == (pair,)
+    with pytest.raises(ConfigurationError, match="two different keys"):
+        KeyRing(pair, [replace(public_half(pair), algorithm="PS512")])
+    with pytest.raises(ConfigurationError, match="two different keys"):
+        KeyRing(pair, [replace(generate(algorithm), kid=pair.kid)])
