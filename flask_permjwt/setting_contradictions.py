@@ -44,9 +44,9 @@ def refuse_contradictions(settings: Any) -> None:
         "revocations",
     )
     refuse(
-        sum(one is not None for one in (settings.private_key, settings.key_file, settings.keys_dir)) > 1,
-        "PERMJWT_PRIVATE_KEY, PERMJWT_KEY_FILE and PERMJWT_KEYS_DIR are three places for the key that signs: set "
-        "one of them",
+        # A directory beside these is refused later: one command moves keys.
+        settings.private_key is not None and settings.key_file is not None,
+        "PERMJWT_PRIVATE_KEY and PERMJWT_KEY_FILE are two places for the key that signs: set one of them",
     )
     refuse(
         settings.cookie_sliding and not settings.cookies,
@@ -89,3 +89,16 @@ def refuse_contradictions(settings: Any) -> None:
         "PERMJWT_REFRESH_COOKIE_NAME cannot start with __Host-, which needs Path=/: its Path is the auth "
         "blueprint's; use __Secure-",
     )
+
+
+def refuse_two_places(settings: Any) -> None:
+    """Refuse a directory of keys beside another place for the key that signs.
+
+    Raises:
+        ConfigurationError: there are two.
+    """
+    if settings.keys_dir is not None and (settings.private_key is not None or settings.key_file is not None):
+        raise ConfigurationError(
+            "PERMJWT_PRIVATE_KEY, PERMJWT_KEY_FILE and PERMJWT_KEYS_DIR are three places for the key that signs: "
+            "set one of them (flask permjwt keys generate --adopt moves a key into the directory)"
+        )

@@ -22,6 +22,9 @@ _LONGEST: Final = 100 * 366 * 24 * 3600
 _SHORTEST: Final = 8
 _MOST: Final = 10**7
 _LONGEST_MINIMUM: Final = 64
+_LONGEST_PATH: Final = 1024
+# What is a key in PEM or JSON rather than the place of one; and no part of a path is longer than 255 bytes.
+_NO_PATH: Final = re.compile(r"[\x00-\x1f\x7f]|-----BEGIN |^\s*[{\[]|[^/]{256}")
 
 
 class WrongValueError(Exception):
@@ -63,13 +66,13 @@ def secret(value: object) -> bytes | None:
 
 
 def path(value: object) -> str | None:
-    """Read the path of a file or directory, or None."""
+    """Read the path of a file or directory, or None. It is made absolute: servers change where they are."""
     if value is None:
         return None
     given = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(given, str) or not given or "\0" in given:
-        raise WrongValueError("a path, or None")
-    return given
+    if not isinstance(given, str) or not given or len(given) > _LONGEST_PATH or _NO_PATH.search(given):
+        raise WrongValueError("a path, or None (a key itself belongs in PERMJWT_PRIVATE_KEY)")
+    return str(Path(given).absolute())
 
 
 def key(value: object) -> object:

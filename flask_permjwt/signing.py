@@ -1,7 +1,8 @@
 """The keys of an app, from its settings: one that signs, or a directory of them, and what is derived beside."""
 
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,16 +11,20 @@ import click
 from flask import Flask
 
 from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.setting_contradictions import refuse_two_places
 from flask_permjwt.settings import Settings
 from flask_permjwt.tokens.algorithms import algorithm
 from flask_permjwt.tokens.clock import Clock
-from flask_permjwt.tokens.key_source import FixedKeys, KeySource, WatchedKeys
+from flask_permjwt.tokens.key_source import FixedKeys, KeySource, Reader, WatchedKeys
 from flask_permjwt.tokens.keys import Key, KeyRing, derive_secret, hmac_key
+from flask_permjwt.tokens.lifecycle import ManagedKey
 
 if TYPE_CHECKING:
     from flask_permjwt.tokens.key_files import KeyDirectory
 
 _MAKE_ONE: Final = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(64))"'
+
+_GROUP: Final = "permjwt"
 
 _log = logging.getLogger("flask_permjwt")
 
@@ -68,9 +73,12 @@ def app_keys(
     from flask_permjwt.tokens.key_files import KeyDirectory  # noqa: PLC0415  # needs locks that Windows has not
 
     directory = KeyDirectory(Path(settings.keys_dir), allow_weak=app.testing)
-    is_to_come = _is_command() and not directory.path.exists()
+    is_command = _is_command()
+    if not is_command:
+        refuse_two_places(settings)
     source = WatchedKeys(
-        (lambda _: ()) if is_to_come else directory.read,
+        # Commands that are about keys read them again, and say what is wrong.
+        _leniently(directory) if is_command else directory.read,
         also=others,
         refresh=settings.keys_refresh,
         lasts=tokens_last(settings),
@@ -78,12 +86,22 @@ def app_keys(
         monotonic=monotonic,
     )
     source.lost = lost
-    if source.ring.signing is None and not _is_command():
+    if source.ring.signing is None and not is_command:
         raise ConfigurationError(
             f"PERMJWT_KEYS_DIR {settings.keys_dir} has no key that signs: make one with flask permjwt keys "
             "generate"
         )
     return AppKeys(source, root, directory)
+
+
+def _leniently(directory: "KeyDirectory") -> Reader:
+    def read(report: Callable[[ConfigurationError], None] | None) -> Sequence[ManagedKey]:
+        try:
+            return directory.read(report or (lambda _: None))
+        except ConfigurationError:
+            return ()
+
+    return read
 
 
 def tokens_last(settings: Settings) -> float:
@@ -96,11 +114,13 @@ def tokens_last(settings: Settings) -> float:
 
 
 def settings_key(app: Flask, settings: Settings) -> Key:
-    """Return the key that signs where there is no directory.
+    """Return the key that signs where there is no directory: where no pair is set, that of the secret.
 
     Raises:
         ConfigurationError: there is none, or it is too short, weak or of the wrong kind.
     """
+    if settings.private_key is None and settings.key_file is None:
+        return _secret_key(app, settings)
     return _signing_key(app, replace(settings, keys_dir=None))
 
 
@@ -181,9 +201,16 @@ def _verification_keys(app: Flask, settings: Settings, given: object) -> tuple[K
 
 
 def _is_command() -> bool:
-    """Tell whether this is a command and no server: one of them makes the first key."""
+    """Tell whether this is a command of ours and no server, which a command of another name may be."""
     context = click.get_current_context(silent=True)
-    return context is not None and context.info_name != "run"
+    if context is None:
+        return False
+    # Flask loads the app before it knows the command, by which the group of ours comes.
+    names = {*sys.argv[1:], context.info_name}
+    while context.parent is not None:
+        context = context.parent
+        names.add(context.info_name)
+    return _GROUP in names
 
 
 def _key(app: Flask, setting: str, secret: bytes, name: str) -> Key:

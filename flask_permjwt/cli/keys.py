@@ -13,6 +13,7 @@ from flask.cli import with_appcontext
 
 from flask_permjwt.cli import group
 from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.setting_contradictions import refuse_two_places
 from flask_permjwt.settings import ALGORITHMS
 from flask_permjwt.tokens.key_source import WatchedKeys
 from flask_permjwt.tokens.keys import Key
@@ -41,10 +42,12 @@ def keys() -> None:
 @with_appcontext
 def generate(*, algorithm: str | None, adopt: bool) -> None:
     """Make the first key; it signs at once."""
-    with _changing() as keyring:
+    if adopt and algorithm is not None:
+        raise group.Refused("--adopt takes over a key with its algorithm: leave --algorithm out.")
+    with _changing(adopts=adopt) as keyring:
         if keyring.plan.signing(keyring.now) is not None:
             raise group.Refused("There is a key that signs; `flask permjwt keys rotate` makes the next one.")
-        made = keyring.add(keyring.state.settings_key() if adopt else _new(keyring.state, algorithm), keyring.now)
+        made = keyring.add(_adopted(keyring.state) if adopt else _new(keyring.state, algorithm), keyring.now)
     click.echo(f"{_name(made)} signs now.")
 
 
@@ -183,19 +186,30 @@ class _Keyring:
 
 
 @contextmanager
-def _changing() -> Iterator[_Keyring]:
+def _changing(*, adopts: bool = False) -> Iterator[_Keyring]:
     """Read the keys, and keep others out who would change them."""
     state = app_state()
     directory = state.key_directory
     try:
+        if not adopts:
+            refuse_two_places(state.settings)
         if directory is None:
             _Keyring(state)
             return
         directory.path.mkdir(mode=0o700, exist_ok=True)
         with directory.locked():
             yield _Keyring(state)
+    except ConfigurationError as fault:
+        raise group.Refused(str(fault)) from None
     except OSError as error:
         raise group.Refused(f"The keys cannot be written: {error.strerror}.") from None
+
+
+def _adopted(state: AppState) -> Key:
+    try:
+        return state.settings_key()
+    except ConfigurationError as fault:
+        raise group.Refused(str(fault)) from None
 
 
 def _new(state: AppState, algorithm: str | None) -> Key:

@@ -347,6 +347,11 @@ REFUSED = [
     ({"key_file": "/nowhere/key"}, "there is no such file"),
     ({"key_file": 5}, "PERMJWT_KEY_FILE must be a path"),
     ({"keys_dir": ""}, "PERMJWT_KEYS_DIR must be a path"),
+    ({"key_file": pem(EC_PAIR).decode()}, "belongs in PERMJWT_PRIVATE_KEY"),
+    ({"keys_dir": pem(EC_PAIR).decode().replace("\n", " ")}, "belongs in PERMJWT_PRIVATE_KEY"),
+    ({"keys_dir": json.dumps(whole_jwk(KEYS["ES256"]))}, "belongs in PERMJWT_PRIVATE_KEY"),
+    ({"key_file": whole_jwk(KEYS["ES256"])["d"] * 6}, "belongs in PERMJWT_PRIVATE_KEY"),
+    ({"key_file": "/y", "private_key": pem(EC_PAIR)}, "two places for the key"),
     ({"keys_dir": "/nowhere"}, "PERMJWT_KEYS_DIR /nowhere: no such file"),
     ({"keys_dir": "/x", "key_file": "/y"}, "three places for the key"),
     ({"keys_dir": "/x", "keys_lead": 100}, "PERMJWT_KEYS_LEAD must be at least twice"),
@@ -373,6 +378,14 @@ def test_what_stops_the_start(fake_clock, settings, match):
         Machine(fake_clock, **settings)
     assert "BEGIN" not in str(caught.value)
     assert whole_jwk(KEYS["ES256"])["d"] not in str(caught.value)
+
+
+def test_a_directory_stays_where_it_was_when_the_server_goes_elsewhere(directory, folder, fake_clock, monkeypatch):
+    directory.write(ManagedKey(KEYS["HS256"], signs_from=0))
+    monkeypatch.chdir(folder.parent)
+    machine = Machine(fake_clock, keys_dir="keys")
+    monkeypatch.chdir("/")
+    assert machine.state.key_directory.read()
 
 
 def test_settings_in_a_log_show_no_key(fake_clock):

@@ -7,8 +7,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from flask import Flask
+from flask.cli import FlaskGroup
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_permjwt import ConfigurationError, PermJWT
@@ -223,6 +226,50 @@ def test_the_first_key_is_made_by_a_command_of_an_app_that_has_none(tmp_path):
     assert folder.stat().st_mode & 0o777 == 0o700
     [path] = [one for one in Path(folder).iterdir() if one.suffix == ".json"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def invoke(make, *arguments, **settings):
+    """Make the app within the command, as Flask does."""
+    cli = FlaskGroup(create_app=lambda: make(**settings))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["flask", "permjwt", "keys", *arguments])
+        return CliRunner().invoke(cli, ["permjwt", "keys", *arguments])
+
+
+def test_a_pair_in_the_settings_is_adopted_and_that_command_alone_takes_both(make, folder):
+    pair = generate("EdDSA")
+    settings = {"PERMJWT_ALGORITHM": "EdDSA", "PERMJWT_PRIVATE_KEY": whole_jwk(pair)}
+    for arguments in (["generate"], ["rotate"]):
+        refused = invoke(make, *arguments, **settings)
+        assert (refused.exit_code, "three places" in refused.output) == (1, True)
+    assert pair.kid in invoke(make, "generate", "--adopt", **settings).output
+    assert make().extensions["permjwt"].keys.ring.signing == pair
+
+
+def test_the_secrets_key_is_adopted_where_new_keys_are_to_be_pairs(make):
+    assert "(HS256) signs now" in invoke(make, "generate", "--adopt", PERMJWT_ALGORITHM="EdDSA").output
+
+
+def test_a_key_is_not_adopted_for_another_algorithm(make):
+    ran = invoke(make, "generate", "--adopt", "--algorithm", "ES256")
+    assert (ran.exit_code, "leave --algorithm out" in ran.output) == (1, True)
+
+
+def test_a_broken_file_is_refused_by_commands_in_one_line(make, folder, first):
+    write_private_file(folder / "notes.json", b"{}")
+    ran = invoke(make, "retire", "--now", first.kid)
+    assert ran.exit_code == 1
+    assert isinstance(ran.exception, SystemExit)
+    assert "notes.json" in ran.output
+
+
+def test_a_server_that_a_command_starts_needs_a_key(make):
+    @click.command("serve")
+    def serve():
+        make()
+
+    with pytest.raises(ConfigurationError, match="flask permjwt keys generate"):
+        serve(args=[], standalone_mode=False)
 
 
 def test_an_adopted_key_is_the_one_that_signed_before(make, folder, tmp_path):
