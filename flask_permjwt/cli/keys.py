@@ -26,6 +26,9 @@ _ALGORITHM: Final = click.option(
     help="What the key serves; by default, PERMJWT_ALGORITHM.",
 )
 
+_LATEST: Final = 253_402_300_799
+"""The end of the year 9999, behind which Python has no dates."""
+
 
 @click.group("keys")
 def keys() -> None:
@@ -237,7 +240,7 @@ def _name(one: ManagedKey) -> str:
 
 
 def _moment(at: float) -> str:
-    return "-" if at == math.inf else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+    return "-" if at > _LATEST else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _finite(at: float) -> float | None:

@@ -26,6 +26,7 @@ _ENDING: Final = ".json"
 _LOCK: Final = ".lock"
 _MODE: Final = 0o600
 _LARGEST: Final = 64 * 1024
+_LATEST: Final = 253_402_300_799
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -62,7 +63,8 @@ class KeyDirectory:
             names = sorted(one.name for one in self.path.iterdir() if _is_key_file(one.name))
             return self._read_all(about, names, report or _raise, of_owner=of_owner)
         except OSError as error:
-            raise ConfigurationError(f"PERMJWT_KEYS_DIR {self.path}: {_reason(error)}") from None
+            remedy = ": flask permjwt keys generate makes it" if isinstance(error, FileNotFoundError) else ""
+            raise ConfigurationError(f"PERMJWT_KEYS_DIR {self.path}: {_reason(error)}{remedy}") from None
 
     def _read_all(
         self,
@@ -156,6 +158,9 @@ class KeyDirectory:
         """
         file = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
         try:
+            if os.geteuid() == 0:
+                owner = self.path.stat()
+                os.fchown(file, owner.st_uid, owner.st_gid)
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         finally:
@@ -247,6 +252,8 @@ def _times(given: object) -> dict[str, Any]:
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ConfigurationError(f"{_MEMBER}.{name} must be a number of seconds")
+        if not 0 <= value <= _LATEST:  # which NaN is not either
+            raise ConfigurationError(f"{_MEMBER}.{name} must be seconds since 1970, up to the year 9999")
     return dict(given)
 
 

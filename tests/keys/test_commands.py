@@ -179,6 +179,12 @@ def test_the_list_is_a_table_for_people(run, first):
     assert "void" in run("list")
 
 
+def test_times_behind_all_dates_are_listed_as_never(run, folder):
+    far = ManagedKey(generate("ES256"), signs_from=253_402_300_000, tokens_last=MONTH)
+    KeyDirectory(folder).write(far)
+    assert "9999-12-31" in run("list")
+
+
 def test_without_a_directory_the_setting_is_named(make):
     app = make(PERMJWT_KEYS_DIR=None)
     for arguments in (["list"], ["rotate"]):
@@ -205,7 +211,7 @@ def test_an_app_that_serves_does_not_start_without_a_key(make, folder):
     with pytest.raises(ConfigurationError, match="flask permjwt keys generate"):
         make()
     folder.rmdir()
-    with pytest.raises(ConfigurationError, match="no such file"):
+    with pytest.raises(ConfigurationError, match="no such file or directory: flask permjwt keys generate"):
         make()
 
 

@@ -104,8 +104,10 @@ def test_what_root_writes_belongs_to_whom_the_directory_belongs_to(directory, ow
     monkeypatch.setattr(os, "geteuid", lambda: own)
     monkeypatch.setattr(os, "fchown", lambda _, *owner: given.append(owner))
     directory.write(MANAGED)
+    with directory.locked():
+        pass
     about = folder.stat()
-    assert given == ([(about.st_uid, about.st_gid)] if own == 0 else [])
+    assert given == ([(about.st_uid, about.st_gid)] * 2 if own == 0 else [])
 
 
 def test_a_plain_jwk_signs_from_when_it_was_put_there(directory, folder):
@@ -143,6 +145,10 @@ def times(**values):
         (times(), "must hold signs_from"),
         (times(signs_from=1, until=2), "must hold signs_from"),
         (times(signs_from="now"), "signs_from must be a number"),
+        (times(signs_from=1.78e12), "up to the year 9999"),
+        (times(signs_from=10**400), "up to the year 9999"),
+        (times(signs_from=float("nan")), "JSON object"),
+        (times(signs_from=1, tokens_last=-1), "up to the year 9999"),
         (times(signs_from=True), "signs_from must be a number"),
         (json.dumps({**whole_jwk(KEY), "permjwt": 5}), "must hold signs_from"),
         (" " * 70_000, "larger than 64 KiB"),
