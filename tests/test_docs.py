@@ -166,3 +166,18 @@ def test_the_readmes_issuers_are_taken_by_an_app():
     exec(block, {"app": app})  # noqa: S102  # our own page
     PermJWT(app, db=SQLAlchemy(app))
     assert app.extensions["permjwt"].settings.issuers
+
+
+def test_the_tests_of_the_testing_page_pass(tmp_path):
+    (tmp_path / "test_page.py").write_text("\n".join(blocks(ROOT / "docs" / "testing.md", "python")))
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("FLASK_", "PYTEST"))}
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "3 passed" in ran.stdout, ran.stdout

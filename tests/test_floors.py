@@ -20,6 +20,7 @@ FLOORS = [
     "web",
     "api",
     "cli",
+    "testing",
     "signing",
     "extension",
     "__init__",

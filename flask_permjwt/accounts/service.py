@@ -128,6 +128,44 @@ class Accounts:
         self._recorder.record(LoggedIn(subject=subject, session_id=grant.session_id, method="password"))
         return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=True)
 
+    def open_session(
+        self,
+        subject: str,
+        *,
+        opened_by: str,
+        bind_csrf: bool,
+        user_agent: str | None = None,
+        address: str | None = None,
+    ) -> IssuedTokens:
+        """Open a session for a user who was not asked for a password.
+
+        Args:
+            subject: the public id of the user.
+            opened_by: what stands in for the password.
+            bind_csrf: bind CSRF values to the tokens, for cookies.
+            user_agent: what the client calls itself.
+            address: the client's address.
+
+        Raises:
+            InvalidTokenError: the user is gone or disabled, or has an address that must be verified and is not.
+        """
+        standing = hold(self._store, subject)
+        user = None if standing is None else self._store.get(subject)
+        if standing is None or not self._may_go_on(user, standing.token_version):
+            raise InvalidTokenError("The token's user is no longer active.")
+        now = int(self._clock())
+        grant = self._sessions.open(
+            subject,
+            now=now,
+            lifetime=self._session_lifetime,
+            opened_by=opened_by,
+            user_agent=user_agent,
+            address=address,
+        )
+        self._recorder.record(LoggedIn(subject=subject, session_id=grant.session_id, method=opened_by))
+        version = standing.token_version
+        return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=True)
+
     def refresh(self, token: VerifiedToken, *, bind_csrf: bool) -> IssuedTokens:
         """Exchange a refresh token for its successor and a new access token. Rights are read again.
 
