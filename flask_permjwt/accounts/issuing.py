@@ -130,6 +130,10 @@ class TokenIssuer:
             refresh_csrf=refresh_csrf,
         )
 
+    def derived(self, purpose: str) -> str:
+        """Return a value that is derived from the app's secret and tells nothing about it."""
+        return self._csrf(purpose, "")
+
     def _access_token(self, claims: dict[str, Any], rights: Rights, room: int) -> str:
         if self._rights_in_token:
             try:

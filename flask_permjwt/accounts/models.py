@@ -180,6 +180,12 @@ def build_models(db: SQLAlchemy, user_model: type[Any] | None = None, *, users: 
     return models
 
 
+def built_models(db: SQLAlchemy) -> Models | None:
+    """Return the models that were declared on ``db``; None where there are none."""
+    found = db.metadata.info.get(_INFO_KEY)
+    return None if found is None else cast("tuple[object, Models]", found)[1]
+
+
 def _build(db: SQLAlchemy, user_model: type[Any] | None) -> Models:
     user: type[Any] = user_model or _declare(db, "PermJWTUser", UserMixin, "permjwt_users", None)
     user_id = _complete_user_model(db, user)

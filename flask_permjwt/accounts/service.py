@@ -311,6 +311,10 @@ class Accounts:
         session_id, subject, _ = _session_of(principal)
         return self._sessions.is_living(session_id, subject, now=int(self._clock()))
 
+    def derived(self, purpose: str) -> str:
+        """Return a value that is derived from the app's secret and tells nothing about it."""
+        return self._issuer.derived(purpose)
+
     def _find(self, name: str) -> Any:
         user = self._store.find(name)
         if user is None or not self._require_verified or is_verified(user):

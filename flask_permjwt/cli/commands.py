@@ -3,6 +3,7 @@
 import click
 
 from flask_permjwt.cli import audit, keys, roles, routes, sessions, users
+from flask_permjwt.cli.doctor.command import doctor
 
 commands = click.Group(
     commands=[
@@ -21,5 +22,6 @@ commands = click.Group(
         audit.audit,
         keys.keys,
         routes.routes,
+        doctor,
     ]
 )

@@ -11,9 +11,9 @@ from werkzeug.routing import Rule as Route
 from flask_permjwt.policy.decision import Rule
 from flask_permjwt.policy.permissions import Grants, is_segment
 from flask_permjwt.policy.requirements import Needs, Requirement
-from flask_permjwt.testing.addresses import Address, address_of
 from flask_permjwt.testing.client import make_client
 from flask_permjwt.testing.stand_in import StandIn
+from flask_permjwt.web.addresses import Address, address_of
 from flask_permjwt.web.marks import describe
 from flask_permjwt.web.state import app_state
 from flask_permjwt.web.table import Entry, methods_of

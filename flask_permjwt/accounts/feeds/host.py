@@ -33,34 +33,39 @@ class HostEpoch:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path: Final = path
+        self.path: Final = path
         self._inode = 0
         self._has_warned = False
         self.counter: memoryview | list[int] = [0]
         """The counter at index 0: read on every request; mapped when it is first looked at."""
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the file is in use."""
+        return self._inode != 0
+
     def look(self) -> None:
         """Map the file unless that very file is mapped: something may have tidied it away."""
-        if self._path is None or not _HAS_LOCKS:
+        if self.path is None or not _HAS_LOCKS:
             return
         try:
-            if self._path.lstat().st_ino == self._inode:
+            if self.path.lstat().st_ino == self._inode:
                 return
         except FileNotFoundError:
             pass
         except OSError as error:
             self._warn(type(error).__name__)
             return
-        self._map(self._path)
+        self._map(self.path)
 
     def rise(self) -> int:
         """Raise the counter by one, whoever else does so at the same time, and return what it shows now."""
         self.look()
-        if self._path is None or not self._inode:
+        if self.path is None or not self._inode:
             return self.counter[0]
         try:
             # Opened anew: of threads and forked processes that share an open file, a lock excludes none.
-            file = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            file = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             self._warn(type(error).__name__)
             return self.counter[0]
@@ -97,7 +102,7 @@ class HostEpoch:
     def _warn(self, why: str) -> None:
         if not self._has_warned:
             self._has_warned = True
-            _log.warning("%s is not used, others learn of changes within the interval: %s", self._path, why)
+            _log.warning("%s is not used, others learn of changes within the interval: %s", self.path, why)
 
 
 def _lengthen(file: int) -> None:
