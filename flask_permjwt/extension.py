@@ -18,6 +18,8 @@ from flask_permjwt.accounts.feeds.host import HostEpoch, default_path
 from flask_permjwt.accounts.feeds.protocol import Feed
 from flask_permjwt.accounts.feeds.redis import RedisFeed
 from flask_permjwt.accounts.feeds.sql import SQLFeed
+from flask_permjwt.accounts.former import FormerTokens
+from flask_permjwt.accounts.former_config import read_former
 from flask_permjwt.accounts.housekeeping import Housekeeping
 from flask_permjwt.accounts.identities import Identities
 from flask_permjwt.accounts.issuing import TokenIssuer
@@ -45,6 +47,7 @@ from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
 from flask_permjwt.tokens.keys import derive_secret
 from flask_permjwt.web.finish import Finisher
+from flask_permjwt.web.former import WithFormerTokens
 from flask_permjwt.web.hook import register_hook
 from flask_permjwt.web.origin import at_end_of_context, current_freshness, current_origin
 from flask_permjwt.web.presented import AccessTokens
@@ -219,6 +222,17 @@ class PermJWT:
             )
         )
         transport = Transport(settings)
+        tokens = AccessTokens(
+            settings,
+            transport,
+            codec,
+            freshness,
+            rights,
+            self._build_outside(settings),
+            clock=self._clock,
+            monotonic=self._monotonic,
+        )
+        former = self._build_former(app, settings, accounts)
         app.extensions[EXTENSION] = AppState(
             settings=settings,
             clock=self._clock,
@@ -240,19 +254,11 @@ class PermJWT:
                 clock=self._clock,
             ),
             transport=transport,
-            tokens=AccessTokens(
-                settings,
-                transport,
-                codec,
-                freshness,
-                rights,
-                self._build_outside(settings),
-                clock=self._clock,
-                monotonic=self._monotonic,
-            ),
+            tokens=tokens if former is None else WithFormerTokens(tokens, former, settings, transport),
             table=PolicyTable(app, default_deny=settings.default_deny),
             finisher=Finisher(app),
             refusals=Refusals(app),
+            former=former,
         )
         if "sqlalchemy" in app.extensions:
             with app.app_context():
@@ -269,6 +275,12 @@ class PermJWT:
         from flask_permjwt.accounts.outside import build_outside  # noqa: PLC0415
 
         return build_outside(settings, self.identities, monotonic=self._monotonic)
+
+    def _build_former(self, app: Flask, settings: Settings, accounts: Accounts) -> FormerTokens | None:
+        if settings.accept_flask_jwt_extended is None:
+            return None
+        config = read_former(app.config, settings, allow_weak=app.testing)
+        return FormerTokens(config, settings, self._db, self.models, self._store, accounts, clock=self._clock)
 
     def _quiet_store_in(self, session: AnySession) -> SQLUserStore[Any]:
         return SQLUserStore(self._db, self.models, self._passwords, clock=self._clock, session=session)

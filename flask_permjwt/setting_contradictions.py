@@ -49,6 +49,11 @@ def refuse_contradictions(settings: Any) -> None:
         "PERMJWT_PRIVATE_KEY and PERMJWT_KEY_FILE are two places for the key that signs: set one of them",
     )
     refuse(
+        settings.accept_flask_jwt_extended is None and settings.flask_jwt_extended_blocklist is not None,
+        "PERMJWT_FLASK_JWT_EXTENDED_BLOCKLIST is about tokens of PERMJWT_ACCEPT_FLASK_JWT_EXTENDED, which is not "
+        "set: set it, or leave both out",
+    )
+    refuse(
         settings.cookie_sliding and not settings.cookies,
         "PERMJWT_COOKIE_SLIDING renews cookies: add 'cookies' to PERMJWT_TOKEN_LOCATIONS, or leave it out",
     )

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ _LIMIT: Final = re.compile(
     r"[1-9][0-9]*\s*(?:per|/)\s*(?:[1-9][0-9]*\s*)?(?:second|minute|hour|day|month|year)s?", re.IGNORECASE
 )
 _STORAGE: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S*")
+_FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _REDIS: Final = re.compile(r"(?:rediss?|valkeys?|unix)://\S+")
 _LONGEST: Final = 100 * 366 * 24 * 3600
 _SHORTEST: Final = 8
@@ -52,6 +53,41 @@ def epoch_file(value: object) -> str:
 def optional_text(value: object) -> str | None:
     """Read text that is not empty, or None."""
     return None if value is None else text(value)
+
+
+def last_moment(value: object) -> bool | float | None:
+    """Read a moment as seconds since 1970-01-01 UTC; True for any time, None or False for never."""
+    if value is None or isinstance(value, bool):
+        return value or None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = value.isoformat()
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value if "T" in value else f"{value}T00:00:00Z")
+        except ValueError:
+            value = None
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.timestamp()
+    raise WrongValueError("True, or a moment such as 2026-11-30 or, with its time zone, 2026-11-30T12:00:00Z")
+
+
+def former_user(value: object) -> Any:
+    """Read how users are found by an identity of Flask-JWT-Extended."""
+    if isinstance(value, str) and value in {"username", "email", "id", "public_id"}:
+        return value
+    if value is None:
+        raise WrongValueError("'username', 'email', 'id', 'public_id' or a function")
+    try:
+        return optional_function(value)
+    except WrongValueError as wrong:
+        raise WrongValueError(f"'username', 'email', 'id', 'public_id', or {wrong}") from None
+
+
+def optional_function(value: object) -> Any:
+    """Read a function, which may be named as in ``"package.module:function"``, or None."""
+    if value is None or callable(value) or (isinstance(value, str) and _FUNCTION.fullmatch(value)):
+        return value
+    raise WrongValueError("a function, its name such as 'package.module:function', or None")
 
 
 def secret(value: object) -> bytes | None:

@@ -288,6 +288,28 @@ class Settings:
         kinds.lifetime,
         "Seconds after a fetch of an issuer's keys before an unknown key, or a failure, brings another one.",
     )
+    accept_flask_jwt_extended: bool | float | None = _setting(
+        None,
+        kinds.last_moment,
+        "Take the tokens that Flask-JWT-Extended issued here before, until they expire: the moment of the change, "
+        "such as 2026-11-30 or 2026-11-30T12:00:00Z, after which none was issued; True where that is not known.",
+    )
+    flask_jwt_extended_user: Any = field(
+        default="username",
+        metadata={
+            "read": kinds.former_user,
+            "doc": "What their identity is of our user: 'username', 'email', 'id' (the primary key), 'public_id' "
+            "or a function of header and claims that returns the user or None.",
+        },
+    )
+    flask_jwt_extended_blocklist: Any = field(
+        default=None,
+        metadata={
+            "read": kinds.optional_function,
+            "doc": "A function of header and claims that tells whether such a token was revoked before the "
+            "change, as for token_in_blocklist_loader.",
+        },
+    )
     default_deny: bool = _setting(
         False, kinds.boolean, "Close every view that is neither guarded nor marked @public."
     )

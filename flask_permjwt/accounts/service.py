@@ -136,6 +136,8 @@ class Accounts:
         bind_csrf: bool,
         user_agent: str | None = None,
         address: str | None = None,
+        ends_at: int | None = None,
+        is_proved: bool = True,
     ) -> IssuedTokens:
         """Open a session for a user who was not asked for a password.
 
@@ -145,6 +147,8 @@ class Accounts:
             bind_csrf: bind CSRF values to the tokens, for cookies.
             user_agent: what the client calls itself.
             address: the client's address.
+            ends_at: its absolute end, if that is earlier than usual.
+            is_proved: the user has proved who they are just now, which makes it fresh.
 
         Raises:
             InvalidTokenError: the user is gone or disabled, or has an address that must be verified and is not.
@@ -157,14 +161,38 @@ class Accounts:
         grant = self._sessions.open(
             subject,
             now=now,
-            lifetime=self._session_lifetime,
+            lifetime=self._session_lifetime
+            if ends_at is None
+            else max(1, min(self._session_lifetime, ends_at - now)),
             opened_by=opened_by,
             user_agent=user_agent,
             address=address,
+            authenticated_at=now if is_proved else 0,
         )
         self._recorder.record(LoggedIn(subject=subject, session_id=grant.session_id, method=opened_by))
         version = standing.token_version
         return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=True)
+
+    def resume_session(self, session_id: str, subject: str, *, bind_csrf: bool) -> IssuedTokens:
+        """Give the tokens of a living session again.
+
+        Raises:
+            InvalidTokenError: it has ended, or its user may not go on.
+        """
+        now = int(self._clock())
+        standing = hold(self._store, subject)
+        user = None if standing is None else self._store.get(subject)
+        grant = self._sessions.renew(session_id, subject, now=now)
+        if standing is None or grant is None or not self._may_go_on(user, standing.token_version):
+            raise InvalidTokenError("The session has ended.")
+        version = standing.token_version
+        return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=True)
+
+    def end_if_living(self, session_id: str, subject: str, *, reused: bool = False) -> None:
+        """End a session, also because a token of it was used again."""
+        if self._sessions.end(session_id, subject, now=self._clock()):
+            happened = RefreshReused if reused else SessionEnded
+            self._recorder.record(happened(subject=subject, session_id=session_id))
 
     def refresh(self, token: VerifiedToken, *, bind_csrf: bool) -> IssuedTokens:
         """Exchange a refresh token for its successor and a new access token. Rights are read again.

@@ -119,6 +119,7 @@ class Sessions:
         opened_by: str,
         user_agent: str | None = None,
         address: str | None = None,
+        authenticated_at: int | None = None,
     ) -> RefreshGrant:
         """Open a session.
 
@@ -129,14 +130,16 @@ class Sessions:
             opened_by: how, such as ``"password"``.
             user_agent: what the client calls itself; cleaned and shortened.
             address: the client's address; likewise.
+            authenticated_at: when the user proved who they are; by default, now.
         """
-        grant = RefreshGrant(new_id(), new_id(), now, now + lifetime, now)
+        proved_at = now if authenticated_at is None else authenticated_at
+        grant = RefreshGrant(new_id(), new_id(), now, now + lifetime, proved_at)
         moment = to_datetime(now)
         row = {
             "id": grant.session_id,
             "subject": subject,
             "created_at": moment,
-            "authenticated_at": moment,
+            "authenticated_at": to_datetime(proved_at),
             "last_used_at": moment,
             "expires_at": to_datetime(grant.expires_at),
             "opened_by": opened_by,

@@ -7,6 +7,7 @@ from flask import Response, jsonify, request
 from flask_permjwt.api.body import has_body, load_body
 from flask_permjwt.api.credentials import presented
 from flask_permjwt.api.endpoints import committed, deliver, endpoint, own_user, paths
+from flask_permjwt.api.former import log_out_former, refresh_former
 from flask_permjwt.api.schemas import ConfirmSchema, LoginSchema, LogoutAllSchema, MeSchema, SessionSchema
 from flask_permjwt.errors import (
     InvalidBodyError,
@@ -62,6 +63,8 @@ def refresh() -> Response:
 @committed
 def _refresh() -> Response:
     app = app_state()
+    if (answer := refresh_former(app)) is not None:
+        return answer
     token, source = presented(app, request, TokenType.REFRESH)
     if source is Source.BODY and not app.settings.headers:
         raise InvalidRequestError("This API gives tokens in cookies only.")
@@ -89,6 +92,8 @@ def confirm() -> Response:
 def log_out() -> Response:
     """POST /logout."""
     app = app_state()
+    if (answer := log_out_former(app)) is not None:
+        return answer
     token, source = presented(app, request, TokenType.ACCESS, TokenType.REFRESH)
     app.accounts.log_out(token)
     response = Response(status=204)

@@ -20,7 +20,7 @@ USER_VERSION: Final = "u"
 RIGHTS_IN_STORE: Final = "store"
 """The claim ``rights`` of a token that names no permissions: they are read from the user store."""
 
-_LAST_SECOND: Final = 253402300799  # 9999-12-31T23:59:59Z, the end of the calendar of RFC 3339
+LAST_SECOND: Final = 253402300799  # 9999-12-31T23:59:59Z, the end of the calendar of RFC 3339
 _MAX_TEXT: Final = 255
 _MAX_PATH: Final = 8
 _MAX_COUNT: Final = 2**63 - 1  # what a database's integer can hold
@@ -110,7 +110,7 @@ def date(claims: Mapping[str, Any], name: str) -> float:
     """
     value = claims.get(name)
     # Compared as it is: asking whether it is finite would overflow on an integer of 400 digits.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST_SECOND:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LAST_SECOND:
         raise InvalidTokenError(f"The claim {name} is missing or not valid.")
     return value
 

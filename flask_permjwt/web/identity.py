@@ -53,7 +53,7 @@ def resolve_now(state: RequestState, incoming: Request) -> Principal:
         state.source = source
         if source is not _HEADER:
             state.vary_on("Cookie")
-            if app.settings.cookie_sliding:
+            if app.settings.cookie_sliding and principal.session_id is not None:
                 state.renews = 2 * app.clock() > token.issued_at + token.expires_at
                 state.token = token
     for header in tokens.vary:

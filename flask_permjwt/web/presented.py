@@ -7,7 +7,7 @@ revoked or changed, whenever anything was since the last time.
 import hmac
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from flask import Request
 
@@ -49,6 +49,27 @@ class SeenToken:
     csrf: bytes
     judged: tuple[int, Principal]
     holds_until: float = float("inf")
+
+
+class TokenFinder(Protocol):
+    """What finds out who a request acts for."""
+
+    @property
+    def vary(self) -> tuple[str, ...]:
+        """What responses depend on besides Cookie."""
+        ...
+
+    def of(self, request: Request, /) -> tuple[Principal, VerifiedToken, Source]:
+        """Return who the request acts for, by which token, and where that was found."""
+        ...
+
+    def is_good(self, token: VerifiedToken) -> bool:
+        """Tell whether a token that was accepted has not been revoked since."""
+        ...
+
+    def forget(self) -> None:
+        """Forget what was remembered."""
+        ...
 
 
 class AccessTokens:

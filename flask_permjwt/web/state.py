@@ -19,10 +19,11 @@ from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec, VerifiedToken
 from flask_permjwt.tokens.key_source import KeySource
 from flask_permjwt.tokens.keys import Key
-from flask_permjwt.web.presented import AccessTokens
+from flask_permjwt.web.presented import TokenFinder
 from flask_permjwt.web.transports import Source, Transport
 
 if TYPE_CHECKING:
+    from flask_permjwt.accounts.former import FormerTokens
     from flask_permjwt.tokens.key_files import KeyDirectory
     from flask_permjwt.web.finish import Finisher
     from flask_permjwt.web.refusals import Refusals
@@ -49,10 +50,11 @@ class AppState:
     freshness: Freshness
     housekeeping: Housekeeping
     transport: Transport
-    tokens: AccessTokens
+    tokens: TokenFinder
     table: "PolicyTable"
     finisher: "Finisher"
     refusals: "Refusals"
+    former: "FormerTokens | None" = None
 
 
 class RequestState:

@@ -45,6 +45,8 @@ def settings(**changed):
         ("undeclared-views", "error", {"undeclared": ("GET /a",)}),
         ("epoch-file-on-network", "warning", {"epoch_mount": "nfs4"}),
         ("epoch-file-unusable", "warning", {"epoch_usable": False}),
+        ("former-tokens-without-end", "warning", settings(accept_flask_jwt_extended=True)),
+        ("former-tokens-over", "warning", settings(accept_flask_jwt_extended=NOW - 31 * 86400)),
         ("database-unreachable", "error", {"database_fault": "OperationalError"}),
         ("tables-missing", "error", {"missing": ("the table permjwt_users",)}),
         ("migrations-pending", "warning", {"migrations": True}),
@@ -73,6 +75,7 @@ def test_what_is_wrong_is_found_alone_and_with_a_remedy(check, level, facts):
     [
         {},
         settings(token_locations=("headers",), cookie_secure=False, csrf_protect=False),
+        settings(accept_flask_jwt_extended=NOW - 86400),
         settings(default_deny=True) | {"undeclared": ("GET /a",)},
         settings(ratelimit_storage_uri="memory://") | {"workers": 1},
         {"engine": None, "database_ahead": None, "latest_row": None},

@@ -147,6 +147,26 @@ def epoch_file(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def former_tokens(facts: Facts) -> Iterator[Finding]:
+    """Tokens of Flask-JWT-Extended that are taken without an end, or although none is left."""
+    given = facts.settings.accept_flask_jwt_extended
+    if given is True:
+        yield Finding(
+            "former-tokens-without-end",
+            Level.WARNING,
+            "PERMJWT_ACCEPT_FLASK_JWT_EXTENDED is True: whoever has the former key can make such tokens for ever, "
+            "and somebody new of an old name is taken for the old one.",
+            "Set it to the moment of the change, such as 2026-11-30T12:00:00Z.",
+        )
+    elif given is not None and given + facts.settings.refresh_token_expires < facts.now:
+        yield Finding(
+            "former-tokens-over",
+            Level.WARNING,
+            "No token of Flask-JWT-Extended is left that would be taken.",
+            "Take out PERMJWT_ACCEPT_FLASK_JWT_EXTENDED, PERMJWT_FLASK_JWT_EXTENDED_... and the JWT_... settings.",
+        )
+
+
 def _names(names: tuple[str, ...]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -161,6 +181,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     cors_wildcard,
     undeclared_views,
     epoch_file,
+    former_tokens,
     *DATABASE_CHECKS,
 )
 
