@@ -16,7 +16,7 @@ from flask_permjwt.tokens.codec import TokenCodec, TokenType
 from flask_permjwt.tokens.jwk import check_rsa, parse, public_half, public_jwk, read_jwk, read_set, whole_jwk
 from flask_permjwt.tokens.keys import KeyRing, thumbprint
 from flask_permjwt.tokens.pairs import generate, is_pair, is_pem, read_key, read_keys, read_pem
-from flask_permjwt.tokens.signatures import Signer
+from flask_permjwt.tokens.signatures import Signer, pyjwt_of
 
 PAIRS = {name: generate(name) for name in ("RS256", "ES256", "ES384", "ES512", "EdDSA")}
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "k"}
@@ -311,6 +311,7 @@ def test_without_cryptography_the_extra_is_named(work, monkeypatch):
 
 
 def test_without_cryptography_a_signer_names_the_extra(monkeypatch):
+    pyjwt_of.cache_clear()
     monkeypatch.setattr("jwt.algorithms.has_crypto", False)
     with pytest.raises(ConfigurationError, match=r"ES256 needs cryptography: pip install 'flask-permjwt\[keys\]'"):
         Signer(PAIRS["ES256"])
