@@ -198,7 +198,7 @@ def test_a_directory_that_is_empty_all_at_once_is_taken_for_one_that_cannot_be_r
     assert "no key that signs was found" in caplog.text
 
 
-@pytest.mark.parametrize("kid", ["another name", OLD.kid])
+@pytest.mark.parametrize("kid", ["another name", OLD.kid], ids=["another name", "its own"])
 def test_a_key_that_is_void_does_not_verify_besides(world, kid):
     world.keys.append(ManagedKey(NEW, signs_from=NOW))
     also = [replace(OLD, kid=kid), generate("ES256")]
