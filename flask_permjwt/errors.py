@@ -175,6 +175,13 @@ class IdentityTakenError(AccountError):
     default_description = "This identity belongs to another user."
 
 
+class LastLoginError(AccountError):
+    """A way to log in that is the last one of its user."""
+
+    error = "last_login"
+    default_description = "This is the only way to log in: set a password or link another provider first."
+
+
 class RoleTakenError(AccountError):
     """Another role has this name, or one that compares equal."""
 
@@ -284,6 +291,52 @@ class InvalidCodeError(AuthError):
 
     error = "invalid_code"
     default_description = "The code is wrong, used up or too old: ask for a new one."
+
+
+class InvalidAttemptError(AuthError):
+    """A login at a provider that was not begun in this browser, took too long, or was ended before."""
+
+    error = "invalid_state"
+    default_description = "This login was not begun in this browser, took too long or is over: begin again."
+
+
+class InvalidTargetError(AuthError):
+    """A ``next`` that is no page of this app."""
+
+    error = "invalid_target"
+    default_description = "next must be the path of a page of this app."
+
+
+class UnknownProviderError(AuthError):
+    """A provider that is none of PERMJWT_PROVIDERS."""
+
+    error = "unknown_provider"
+    status = 404
+    default_description = "There is no such provider."
+
+
+class ProviderDeniedError(AuthError):
+    """A provider that lets somebody log in no further, because they or it did not want to."""
+
+    error = "access_denied"
+    status = 403
+    default_description = "The login was refused or broken off at the provider."
+
+
+class IdentityRefusedError(AuthError):
+    """Somebody who did log in at a provider, and is not let in here."""
+
+    error = "identity_refused"
+    status = 403
+    default_description = "This account is not let in here."
+
+
+class ProviderError(AuthError):
+    """A provider that cannot be reached, or whose answer makes no sense; the log says which."""
+
+    error = "provider_error"
+    status = 502
+    default_description = "The provider did not answer as it should: try again later."
 
 
 class UnknownSessionError(AuthError):

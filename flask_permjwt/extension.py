@@ -33,7 +33,7 @@ from flask_permjwt.accounts.self_service import Lifetimes, SelfService
 from flask_permjwt.accounts.service import Accounts
 from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.accounts.sql_store import SQLUserStore
-from flask_permjwt.accounts.store import MANAGED, ManagedUserStore, UserStore
+from flask_permjwt.accounts.store import UserStore, as_managed
 from flask_permjwt.accounts.throttle import OnFailure, Throttle, check_limit
 from flask_permjwt.cli import permjwt_cli
 from flask_permjwt.errors import ConfigurationError
@@ -59,6 +59,7 @@ from flask_permjwt.web.transports import Transport, cookie_room
 
 if TYPE_CHECKING:
     from flask_permjwt.accounts.outside import OutsideTokens
+    from flask_permjwt.providers.directory import Directory
 
 _RECONCILE: Final = 5
 """Seconds after which the database is asked even where Redis carries revocations."""
@@ -142,7 +143,7 @@ class PermJWT:
                 f"PermJWT is set up on {app.name!r} already: pass app to PermJWT or call init_app, once"
             )
         settings = load_settings(app.config)
-        managed = _managed(self._store, settings)
+        managed = as_managed(self._store, settings)
         check_mail(app, settings, self._mailer)
         keys = app_keys(
             app,
@@ -200,7 +201,8 @@ class PermJWT:
             require_verified=settings.require_verified,
             clock=self._clock,
         )
-        urls = {"reset": settings.reset_url, "verify": settings.verify_url}
+        pages = {"reset": settings.reset_url, "verify": settings.verify_url}
+        urls = {kind: url for kind, url in pages.items() if url is not None}
         self_service = (
             None
             if managed is None
@@ -213,7 +215,7 @@ class PermJWT:
                 PasswordRules(min_length=settings.password_min_length, extra=self._password_check),
                 throttle,
                 self._recorder,
-                None if self._outbox is None else Letters(self._outbox, urls=_given(urls)),
+                None if self._outbox is None else Letters(self._outbox, urls=urls),
                 limits=limits,
                 lifetimes=Lifetimes(settings.reset_token_expires, settings.verify_token_expires),
                 require_verified=settings.require_verified,
@@ -243,6 +245,7 @@ class PermJWT:
             store=self._store,
             accounts=accounts,
             self_service=self_service,
+            providers=self._build_providers(settings, accounts, codes, throttle, keys.root),
             recorder=self._recorder,
             freshness=freshness,
             housekeeping=Housekeeping(
@@ -281,6 +284,27 @@ class PermJWT:
             return None
         config = read_former(app.config, settings, allow_weak=app.testing)
         return FormerTokens(config, settings, self._db, self.models, self._store, accounts, clock=self._clock)
+
+    def _build_providers(
+        self, settings: Settings, accounts: Accounts, codes: Codes, throttle: Throttle, root: bytes
+    ) -> "Directory | None":
+        if not settings.providers:
+            return None
+        from flask_permjwt.providers.directory import build_directory  # noqa: PLC0415  # as above
+
+        return build_directory(
+            settings,
+            accounts,
+            self._store,
+            self.identities,
+            self._sessions,
+            codes,
+            throttle,
+            self._recorder,
+            secret=derive_secret(root, b"flask_permjwt providers", 32),
+            clock=self._clock,
+            monotonic=self._monotonic,
+        )
 
     def _quiet_store_in(self, session: AnySession) -> SQLUserStore[Any]:
         return SQLUserStore(self._db, self.models, self._passwords, clock=self._clock, session=session)
@@ -374,25 +398,3 @@ def _table(app: Flask) -> PolicyTable:
     state = app.extensions[EXTENSION]
     assert isinstance(state, AppState)  # noqa: S101  # only init_app writes there
     return state.table
-
-
-def _managed(store: UserStore[Any], settings: Settings) -> ManagedUserStore[Any] | None:
-    """Return the store if it takes changes.
-
-    Raises:
-        ConfigurationError: it does not, and a setting needs that.
-    """
-    missing = [name for name in MANAGED if not callable(getattr(store, name, None))]
-    if not missing:
-        return cast("ManagedUserStore[Any]", store)
-    for name in ("registration", "require_verified", "password_reset"):
-        if getattr(settings, name):
-            raise ConfigurationError(
-                f"PERMJWT_{name.upper()} changes users, and the user_store has no {missing[0]}(): implement "
-                "ManagedUserStore, or leave the setting out"
-            )
-    return None
-
-
-def _given(urls: dict[str, str | None]) -> dict[str, str]:
-    return {kind: url for kind, url in urls.items() if url is not None}

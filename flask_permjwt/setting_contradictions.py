@@ -65,6 +65,11 @@ def refuse_contradictions(settings: Any) -> None:
         settings.issuer_users is not None and not settings.issuers,
         "PERMJWT_ISSUER_USERS is about tokens of PERMJWT_ISSUERS, and there are none: leave it out",
     )
+    refuse(
+        bool(settings.provider_targets) and not (settings.providers and settings.headers),
+        "PERMJWT_PROVIDER_TARGETS are for codes of PERMJWT_PROVIDERS that become tokens for the header: leave it "
+        "out, or add what is missing",
+    )
     if not settings.cookies:
         return
     refuse(

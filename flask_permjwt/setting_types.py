@@ -237,6 +237,17 @@ def mappings(value: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(value)
 
 
+def named_mappings(value: object) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Read a dict of dicts; what is in them is read elsewhere."""
+    if value == ():
+        return ()
+    if not isinstance(value, Mapping) or not all(
+        isinstance(name, str) and isinstance(one, Mapping) for name, one in value.items()
+    ):
+        raise WrongValueError("a dict of dicts: {'google': {'client_id': '...', 'client_secret': '...'}}")
+    return tuple(value.items())
+
+
 def locations(value: object) -> tuple[str, ...]:
     """Read where tokens are looked for, in one order."""
     given = value.split(",") if isinstance(value, str) else value

@@ -310,6 +310,25 @@ class Settings:
             "change, as for token_in_blocklist_loader.",
         },
     )
+    providers: tuple[tuple[str, Mapping[str, Any]], ...] = field(
+        default=(),
+        repr=False,
+        metadata={
+            "read": kinds.named_mappings,
+            "doc": "Where people may log in besides, such as Google, Microsoft or GitHub: a dict of dicts, as "
+            "docs/providers.md tells. Needs the extra oauth.",
+        },
+    )
+    provider_targets: tuple[str, ...] = _setting(
+        (),
+        kinds.audience,
+        "Addresses outside of the app to which such a login may take its one-time code: a list of exact ones.",
+    )
+    ratelimit_provider: str = _setting(
+        "100 per 15 minutes",
+        kinds.limit,
+        "Logins by a provider that one address may begin, and as many that may fail.",
+    )
     default_deny: bool = _setting(
         False, kinds.boolean, "Close every view that is neither guarded nor marked @public."
     )

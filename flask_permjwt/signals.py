@@ -194,6 +194,22 @@ class PasswordChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityLinked(Event):
+    """A user linked an account at a provider, which is a way to log in from now on."""
+
+    name: ClassVar[str] = "identity_linked"
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityUnlinked(Event):
+    """A user took that back."""
+
+    name: ClassVar[str] = "identity_unlinked"
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserCreated(Event):
     """A user was created."""
 
@@ -301,6 +317,8 @@ email_verified: Final = _namespace.signal(EmailVerified.name)
 email_lost: Final = _namespace.signal(EmailLost.name)
 password_reset_requested: Final = _namespace.signal(PasswordResetRequested.name)
 password_changed: Final = _namespace.signal(PasswordChanged.name)
+identity_linked: Final = _namespace.signal(IdentityLinked.name)
+identity_unlinked: Final = _namespace.signal(IdentityUnlinked.name)
 user_created: Final = _namespace.signal(UserCreated.name)
 user_deleted: Final = _namespace.signal(UserDeleted.name)
 activity_changed: Final = _namespace.signal(ActivityChanged.name)

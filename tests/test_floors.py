@@ -17,6 +17,7 @@ FLOORS = [
     "tokens",
     "accounts",
     "mail",
+    "providers",
     "web",
     "api",
     "cli",
@@ -34,6 +35,7 @@ FORBIDDEN = {
     "tokens": {"flask", "werkzeug", "sqlalchemy", "flask_sqlalchemy", "marshmallow", "argon2"},
     "accounts": {"flask", "werkzeug", "jwt", "marshmallow"},
     "mail": {"sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
+    "providers": {"sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2", "flask", "werkzeug"},
     "web": {"sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
     "api": {"sqlalchemy", "flask_sqlalchemy", "jwt", "argon2"},
 }

@@ -9,7 +9,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import delete, insert, select
 
 from flask_permjwt.accounts.bites import delete_some
-from flask_permjwt.accounts.inserts import changed_rows
+from flask_permjwt.accounts.inserts import changed_rows, insert_if_absent
 from flask_permjwt.accounts.models import Models
 from flask_permjwt.accounts.moments import to_datetime
 
@@ -86,6 +86,25 @@ class Codes:
         """Use a code up; of several who try at once, one is told True."""
         found = delete(self._model).where(self._model.digest == code.digest)
         return changed_rows(self._db.session.execute(found, bind_arguments=self._bind)) == 1
+
+    def spend(self, purpose: str, text: str, *, now: int, lifetime: int) -> bool:
+        """Note that a text which nobody wrote down was used; of several who try at once, one is told True.
+
+        Args:
+            purpose: what it is good for.
+            text: 256 random bits.
+            now: seconds since 1970-01-01 UTC.
+            lifetime: for how many seconds it would be good for anything.
+        """
+        row = {
+            "digest": _digest(f"{purpose} {text}"),
+            "purpose": purpose,
+            "subject": "",
+            "detail": None,
+            "created_at": to_datetime(now),
+            "expires_at": to_datetime(now + lifetime),
+        }
+        return insert_if_absent(self._db.session, self._model, self._model.__table__, row)  # type: ignore[attr-defined]  # mapped by build_models
 
     def forget(self, purpose: str, subject: str) -> None:
         """Void all codes of a user for one purpose."""

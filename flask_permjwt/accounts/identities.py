@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,10 +22,31 @@ from flask_permjwt.accounts.moments import to_datetime
 from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.accounts.store import UserStore
 from flask_permjwt.errors import BusyError, IdentityTakenError, InvalidTokenError
-from flask_permjwt.signals import UserCreated
+from flask_permjwt.signals import Event, UserCreated
 from flask_permjwt.tokens.clock import Clock
 
 _log = logging.getLogger("flask_permjwt.issuers")
+
+
+Made = tuple[Any, tuple[Event, ...]]
+"""A user who was created, and what that event is to be told with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """An identity of a user.
+
+    Attributes:
+        id: of its row.
+        issuer: ``iss``.
+        subject: ``sub`` there.
+        created_at: when it was linked; naive UTC.
+    """
+
+    id: int
+    issuer: str
+    subject: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +92,21 @@ class Identities:
         self._recorder: Final = recorder
         self._clock: Final = clock
 
-    def link(self, user: Any, issuer: str, subject: str) -> None:
+    def link(self, user: Any, issuer: str, subject: str) -> bool:
         """Note that a subject of an issuer is a user here. It joins ``db.session``; the commit is the caller's.
+
+        Returns:
+            Whether that was not so before.
 
         Raises:
             IdentityTakenError: it is another user already. One who was deleted is none.
         """
         session, model = self._db.session, self._model
         if self._insert(session, user.public_id, issuer, subject):
-            return
+            return True
         owner = self._owner(session, issuer, subject)
         if owner == user.public_id:
-            return
+            return False
         if owner is None or self._store.get(owner) is not None:
             raise IdentityTakenError
         session.execute(
@@ -90,6 +115,22 @@ class Identities:
             .values(owner=user.public_id),
             execution_options={"synchronize_session": False},
         )
+        return True
+
+    def of(self, owner: str, *, to_change: bool = False) -> list[Linked]:
+        """Return the identities of a user, by public id.
+
+        Args:
+            owner: the public id.
+            to_change: keep them as they are until the transaction ends.
+        """
+        model = self._model
+        wanted = select(model.id, model.owner, model.issuer, model.subject, model.created_at).where(
+            model.owner == owner
+        )
+        wanted = wanted.order_by(model.id)
+        rows = self._db.session.execute(wanted.with_for_update() if to_change else wanted).all()
+        return [Linked(row.id, row.issuer, row.subject, row.created_at) for row in rows if row.owner == owner]
 
     def unlink(self, user: Any, issuer: str, subject: str) -> bool:
         """Take that back, and tell whether it was so.
@@ -107,10 +148,19 @@ class Identities:
         """Whether users can be created here."""
         return self._create_in is not None
 
-    def user_of(self, issuer: str, subject: str, *, create: bool = False) -> LocalUser | None:
+    def user_of(
+        self, issuer: str, subject: str, *, create: bool = False, make: Callable[[Any], Made] | None = None
+    ) -> LocalUser | None:
         """Return the user that a subject of an issuer is; None when it is none, and none is to be created.
 
         Work is done on a connection of its own: what the request has begun is left alone.
+
+        Args:
+            issuer: ``iss``.
+            subject: ``sub`` there.
+            create: create one when there is none.
+            make: creates one in a store that works on that connection; by default with a made-up name and no more.
+                What it raises, undoes its work and is raised.
 
         Raises:
             InvalidTokenError: the user is disabled or was deleted.
@@ -119,7 +169,9 @@ class Identities:
         try:
             found = self._find(issuer, subject)
             if found is None and create and self._create_in is not None:
-                self._create(issuer, subject, self._create_in)
+                self._create(
+                    issuer, subject, self._create_in, make or (lambda store: (_nobody(store, issuer), ()))
+                )
                 found = self._find(issuer, subject)
         except SQLAlchemyError as error:
             _log.warning("identities cannot be read: %s", type(error).__name__)
@@ -140,16 +192,23 @@ class Identities:
                     raise InvalidTokenError("The token's user is no longer active.")
                 return LocalUser(user.public_id, user.token_version)
 
-    def _create(self, issuer: str, subject: str, create_in: Callable[[AnySession], Any]) -> None:
+    def _create(
+        self,
+        issuer: str,
+        subject: str,
+        create_in: Callable[[AnySession], Any],
+        make: Callable[[Any], Made],
+    ) -> None:
         with apart(self._db, self._model) as session:
             if session is None:
                 raise BusyError
             # In the same transaction: of two requests, one creates a user, and the other leaves none behind.
-            user = create_in(session).create(_new_name(issuer))
+            user, events = make(create_in(session))
             if not self._insert(session, user.public_id, issuer, subject):
                 session.rollback()  # another request was first
             elif self._recorder is not None:
-                self._recorder.record(UserCreated(subject=user.public_id, username=user.username), session)
+                for event in (UserCreated(subject=user.public_id, username=user.username), *events):
+                    self._recorder.record(event, session)
 
     def _owner(self, session: AnySession, issuer: str, subject: str) -> str | None:
         model = self._model
@@ -170,7 +229,11 @@ class Identities:
         return insert_if_absent(session, self._model, self._model.__table__, row)
 
 
-def _new_name(issuer: str) -> str:
+def _nobody(store: Any, issuer: str) -> Any:
+    return store.create(new_name(issuer))
+
+
+def new_name(issuer: str) -> str:
     """Make up a user name that nobody chose: what an issuer calls people may be the name of somebody else here."""
     host = urlsplit(issuer).hostname or "issuer"
     return f"{host[:64]}-{secrets.token_hex(8)}"

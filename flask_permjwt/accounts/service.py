@@ -138,6 +138,7 @@ class Accounts:
         address: str | None = None,
         ends_at: int | None = None,
         is_proved: bool = True,
+        authenticated_at: int | None = None,
     ) -> IssuedTokens:
         """Open a session for a user who was not asked for a password.
 
@@ -149,6 +150,7 @@ class Accounts:
             address: the client's address.
             ends_at: its absolute end, if that is earlier than usual.
             is_proved: the user has proved who they are just now, which makes it fresh.
+            authenticated_at: when that was, if it was before.
 
         Raises:
             InvalidTokenError: the user is gone or disabled, or has an address that must be verified and is not.
@@ -167,7 +169,7 @@ class Accounts:
             opened_by=opened_by,
             user_agent=user_agent,
             address=address,
-            authenticated_at=now if is_proved else 0,
+            authenticated_at=authenticated_at if is_proved else 0,
         )
         self._recorder.record(LoggedIn(subject=subject, session_id=grant.session_id, method=opened_by))
         version = standing.token_version

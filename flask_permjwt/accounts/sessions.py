@@ -130,9 +130,9 @@ class Sessions:
             opened_by: how, such as ``"password"``.
             user_agent: what the client calls itself; cleaned and shortened.
             address: the client's address; likewise.
-            authenticated_at: when the user proved who they are; by default, now.
+            authenticated_at: when the user proved who they are, if that was before.
         """
-        proved_at = now if authenticated_at is None else authenticated_at
+        proved_at = now if authenticated_at is None else min(authenticated_at, now)
         grant = RefreshGrant(new_id(), new_id(), now, now + lifetime, proved_at)
         moment = to_datetime(now)
         row = {

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
+
+from flask_permjwt.errors import ConfigurationError
+from flask_permjwt.settings import Settings
 
 
 class Account(Protocol):
@@ -120,3 +123,21 @@ class ManagedUserStore(UserStore[UserT], Protocol[UserT]):
     def void_tokens(self, user: UserT) -> None:
         """Raise the user's ``token_version``."""
         ...
+
+
+def as_managed(store: UserStore[Any], settings: Settings) -> ManagedUserStore[Any] | None:
+    """Return the store if it takes changes.
+
+    Raises:
+        ConfigurationError: it does not, and a setting needs that.
+    """
+    missing = [name for name in MANAGED if not callable(getattr(store, name, None))]
+    if not missing:
+        return cast("ManagedUserStore[Any]", store)
+    for name in ("registration", "require_verified", "password_reset"):
+        if getattr(settings, name):
+            raise ConfigurationError(
+                f"PERMJWT_{name.upper()} changes users, and the user_store has no {missing[0]}(): implement "
+                "ManagedUserStore, or leave the setting out"
+            )
+    return None

@@ -4,7 +4,7 @@ from typing import Final
 
 from flask import Blueprint
 
-from flask_permjwt.api import account, sessions
+from flask_permjwt.api import account, providers, sessions
 
 _ENDPOINTS: Final = (
     ("POST", "/login", "login", sessions.log_in),
@@ -21,6 +21,12 @@ _ENDPOINTS: Final = (
     ("POST", "/password", "password", account.change_password),
     ("POST", "/password/forgot", "password_forgot", account.forget_password),
     ("POST", "/password/reset", "password_reset", account.reset_password),
+    ("GET", "/login/<provider>", "provider_login", providers.begin),
+    ("GET", "/callback/<provider>", "provider_callback", providers.come_back),
+    ("POST", "/exchange", "exchange", providers.exchange),
+    ("GET", "/providers", "providers", providers.list_providers),
+    ("POST", "/providers/<provider>", "provider_link", providers.link),
+    ("DELETE", "/providers/<provider>", "provider_unlink", providers.unlink),
 )
 
 

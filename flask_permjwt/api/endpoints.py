@@ -81,14 +81,21 @@ def field(name: str) -> Iterator[None]:
         raise InvalidBodyError({name: [error.description]}) from None
 
 
-def deliver(app: AppState, tokens: IssuedTokens, *, cookie: bool) -> Response:
-    """Answer with tokens, in the body or in cookies."""
+def deliver(app: AppState, tokens: IssuedTokens, *, cookie: bool, depth: int = 1) -> Response:
+    """Answer with tokens, in the body or in cookies.
+
+    Args:
+        app: the app's state.
+        tokens: what was issued.
+        cookie: in cookies.
+        depth: how many segments the endpoint's own path has.
+    """
     hidden = ("access_token", "refresh_token") if cookie else ()
     shown = TokensSchema(exclude=hidden).dump(tokens)
     found = {name: value for name, value in shown.items() if value is not None}
     response = jsonify({**found, "token_type": app.settings.header_type or "Bearer"})
     if cookie:
-        app.transport.attach_cookies(response, tokens, *paths())
+        app.transport.attach_cookies(response, tokens, *paths(depth))
     return response
 
 

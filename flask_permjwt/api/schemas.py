@@ -127,6 +127,21 @@ class ResetSchema(Schema):
     new_password = _password()
 
 
+class ExchangeSchema(Schema):
+    """The body of POST /exchange (RFC 7636 section 4.5)."""
+
+    code = _code()
+    code_verifier = fields.String(
+        required=True, validate=validate.Regexp(r"\A[A-Za-z0-9._~-]{43,128}\Z"), load_only=True
+    )
+
+
+class LinkSchema(Schema):
+    """The body of POST /providers/<provider>, which may be left out."""
+
+    next = fields.String(validate=validate.Length(min=1))
+
+
 class CodeSchema(Schema):
     """The body of POST /verify."""
 

@@ -24,6 +24,7 @@ from flask_permjwt.web.transports import Source, Transport
 
 if TYPE_CHECKING:
     from flask_permjwt.accounts.former import FormerTokens
+    from flask_permjwt.providers.directory import Directory
     from flask_permjwt.tokens.key_files import KeyDirectory
     from flask_permjwt.web.finish import Finisher
     from flask_permjwt.web.refusals import Refusals
@@ -46,6 +47,7 @@ class AppState:
     store: UserStore[Any]
     accounts: Accounts
     self_service: SelfService | None
+    providers: "Directory | None"
     recorder: Recorder
     freshness: Freshness
     housekeeping: Housekeeping

@@ -4,7 +4,9 @@ import re
 import socket
 import time
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from threading import Timer
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
@@ -34,6 +36,21 @@ _HEADERS: Final = {
     "Connection": "close",
     "User-Agent": "flask-permjwt",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered, whatever that is.
+
+    Attributes:
+        status: of HTTP.
+        headers: by name; of several, the last.
+        body: its bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
 
 
 class HttpFetcher:
@@ -72,39 +89,68 @@ class HttpFetcher:
             cut.cancel()
         raise KeysError(f"{_host(url)} redirects again and again")
 
+    def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Send one request, and return what is answered to it, whatever that is. No redirect is followed.
+
+        Raises:
+            KeysError: nothing comes in time, or too much.
+        """
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415  # an extra: not without an issuer
+
+        cut = _Cut(self._whole)
+        try:
+            with _manager(url, cut, self._silence) as manager:
+                sent = {
+                    **headers,
+                    **{name: _HEADERS[name] for name in ("Accept-Encoding", "Connection", "User-Agent")},
+                }
+                response = self._open(manager, method, url, sent, body)
+                try:
+                    return Answer(response.status, dict(response.headers), self._read(url, response, cut))
+                finally:
+                    response.close()
+        except (HTTPError, OSError, ValueError) as fault:
+            why = "it took too long" if cut.is_over else type(fault).__name__
+            raise KeysError(f"nothing came from {_host(url)}: {why}") from None
+        finally:
+            cut.cancel()
+
     def _get(self, url: str, cut: "_Cut") -> Fetched | str:
         """Return the document, or where in the same place it is said to be."""
         with _manager(url, cut, self._silence) as manager:
-            response = manager.request(
-                "GET",
-                url,
-                headers=_HEADERS,
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                decode_content=False,
-            )
+            response = self._open(manager, "GET", url, _HEADERS, None)
             try:
                 if response.status in _REDIRECTS:
                     return _target(url, response.headers.get("Location"))
                 if response.status != _OK:
                     raise KeysError(f"{_host(url)} answered {response.status}")
-                if response.headers.get("Content-Encoding", "identity") != "identity":
-                    raise KeysError(f"{_host(url)} answered in an encoding that was not asked for")
-                body = self._read(url, response)
-                if cut.is_over:
-                    # What was cut off looks like an answer that ends there.
-                    raise TimeoutError
-                return Fetched(body, _lifetime(response.headers))
+                return Fetched(self._read(url, response, cut), _lifetime(response.headers))
             finally:
                 response.close()
 
-    def _read(self, url: str, response: Any) -> bytes:
+    def _open(self, manager: Any, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Any:
+        return manager.request(
+            method,
+            url,
+            body=body,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _read(self, url: str, response: Any, cut: "_Cut") -> bytes:
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise KeysError(f"{_host(url)} answered in an encoding that was not asked for")
         body = b""
         for chunk in response.stream(_CHUNK, decode_content=False):
             body += chunk
             if len(body) > self._largest:
                 raise KeysError(f"{_host(url)} sent more than {self._largest // 1024} KiB")
+        if cut.is_over:
+            # What was cut off looks like an answer that ends there.
+            raise TimeoutError
         return body
 
 
