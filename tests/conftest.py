@@ -23,6 +23,8 @@ from sqlalchemy.pool import NullPool
 
 from flask_permjwt.accounts.passwords import Passwords
 
+pytest_plugins = ["login_providers"]
+
 SERVERS = {
     "postgresql": ("PERMJWT_TEST_POSTGRESQL_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"),
     "mariadb": ("PERMJWT_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test"),

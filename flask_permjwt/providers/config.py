@@ -124,8 +124,8 @@ def read_providers(given: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, 
         other = by_issuer.setdefault(one.issuer, one.name)
         if other != one.name:
             raise ConfigurationError(
-                f"PERMJWT_PROVIDERS: {other!r} and {one.name!r} have the same issuer, whose subjects could not be "
-                "told apart: leave one out"
+                f"PERMJWT_PROVIDERS: {other!r} and {one.name!r} have the same issuer, whose subjects could not "
+                "be told apart: leave one out"
             )
     return found
 
