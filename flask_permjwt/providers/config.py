@@ -143,7 +143,7 @@ def check_targets(targets: Iterable[str]) -> None:
         if not (web or private) or "#" in target or "*" in target or re.search(r"[\s\\\x00-\x1f\x7f]", target):
             raise ConfigurationError(
                 f"PERMJWT_PROVIDER_TARGETS: {target!r} must be an exact address: https, http on this machine, or "
-                "a scheme of your app's own with a dot in it, such as 'com.example.app:/login' (RFC 8252 section 7)"
+                "a scheme of your app's own with a dot in it, such as 'com.example.app:/login' (RFC 8252, 7.1)"
             )
 
 

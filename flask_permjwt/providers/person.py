@@ -35,7 +35,8 @@ def of_id_token(
     if not isinstance(said, str) or not hmac.compare_digest(said.encode("utf-8", "replace"), nonce.encode()):
         raise KeysError("the ID token has another nonce")
     audience = claims.get("aud")
-    several = isinstance(audience, list) and len(audience) > 1
+    # One or several: the verifier let nothing else pass.
+    several = not isinstance(audience, str) and len(audience or ()) > 1
     if (several or "azp" in claims) and claims.get("azp") != provider.client_id:
         raise KeysError("the ID token was issued to another client")
     issued_at = _moment(claims, "iat")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -15,8 +16,6 @@ NATIVE = "com.example.app:/login"
 
 @pytest.fixture
 def clock(fake_clock):
-    import time
-
     fake_clock.now = float(int(time.time()))
     return fake_clock
 

@@ -1,4 +1,4 @@
-"""Real providers to log in with, on this machine: one of OpenID Connect, and one of OAuth 2 alone as GitHub is one.
+"""Real providers to log in with, on this machine: one of OpenID Connect, and one of OAuth 2 alone, as GitHub is.
 
 The protocol is that of Authlib's server side: codes that are good once and for one client, redirect addresses that
 must be registered, PKCE, secrets. What the providers say can be made to lie.
@@ -121,13 +121,9 @@ class LoginProvider:
 
     def __init__(self, *, openid: bool) -> None:
         self.openid = openid
-        self.person: dict[str, Any] = {
-            "sub": "alice-there",
-            "email": "alice@there.example",
-            "email_verified": True,
-        }
-        if not openid:
-            self.person = {"id": 1234, "login": "alice", "email": None}
+        self.person: dict[str, Any] = {"id": 1234, "login": "alice", "email": None}
+        if openid:
+            self.person = {"sub": "alice-there", "email": "alice@there.example", "email_verified": True}
         self.emails: Any = [{"email": "alice@there.example", "primary": True, "verified": True}]
         self.id_token: dict[str, Any] = {}
         self.discovery: dict[str, Any] = {}
@@ -172,7 +168,7 @@ class LoginProvider:
             )
         return {**usual, **more}
 
-    def _app(self) -> Flask:
+    def _app(self) -> Flask:  # noqa: C901  # its views
         app = Flask("provider", static_folder=None)
         app.provider = self
         server = AuthorizationServer(
@@ -303,9 +299,8 @@ class Site:
     def users(self) -> list[tuple[str, str | None, bool]]:
         """Return names, e-mail addresses and whether these are verified."""
         with self.app.app_context():
-            found = [
-                (u.username, u.email, u.email_verified_at is not None) for u in self.permjwt.users.list_users()
-            ]
+            users = self.permjwt.users.list_users()
+            found = [(one.username, one.email, one.email_verified_at is not None) for one in users]
             self.db.session.remove()
         return found
 
