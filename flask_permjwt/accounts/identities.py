@@ -21,7 +21,7 @@ from flask_permjwt.accounts.models import Models
 from flask_permjwt.accounts.moments import to_datetime
 from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.accounts.store import UserStore
-from flask_permjwt.errors import BusyError, IdentityTakenError, InvalidTokenError
+from flask_permjwt.errors import AccountError, BusyError, IdentityTakenError, InvalidTokenError
 from flask_permjwt.signals import Event, UserCreated
 from flask_permjwt.tokens.clock import Clock
 
@@ -169,10 +169,17 @@ class Identities:
         try:
             found = self._find(issuer, subject)
             if found is None and create and self._create_in is not None:
-                self._create(
-                    issuer, subject, self._create_in, make or (lambda store: (_nobody(store, issuer), ()))
-                )
-                found = self._find(issuer, subject)
+                try:
+                    self._create(
+                        issuer, subject, self._create_in, make or (lambda store: (_nobody(store, issuer), ()))
+                    )
+                except AccountError:
+                    # What is taken may be taken by the same person, whom another request has just created.
+                    found = self._find(issuer, subject)
+                    if found is None:
+                        raise
+                else:
+                    found = self._find(issuer, subject)
         except SQLAlchemyError as error:
             _log.warning("identities cannot be read: %s", type(error).__name__)
             raise BusyError from None
