@@ -234,6 +234,8 @@ def test_everything_can_come_from_the_environment(monkeypatch):
         "AUDIT_EXPIRES": "3600",
         "JWKS_STALE": "7200",
         "JWKS_COOLDOWN": "60",
+        "PROVIDERS": '{"google": {"client_id": "a", "client_secret": "b"}}',
+        "RATELIMIT_PROVIDER": "9 per hour",
     }
     for name, value in given.items():
         monkeypatch.setenv(f"FLASK_PERMJWT_{name}", value)
@@ -246,8 +248,16 @@ def test_everything_can_come_from_the_environment(monkeypatch):
     assert settings.header_type == ""
     assert settings.default_deny
     untouched = [name for name in Settings.__slots__ if getattr(settings, name) == getattr(Settings(), name)]
-    # Issuers need headers, and the key that signs stands in one place.
-    assert sorted(untouched) == ["cookie_secure", "issuer_users", "issuers", "key_file", "keys_dir"]
+    # Issuers and codes need headers, and the key that signs stands in one place.
+    assert sorted(untouched) == [
+        "cookie_secure",
+        "issuer_users",
+        "issuers",
+        "key_file",
+        "keys_dir",
+        "provider_targets",
+    ]
+    assert settings.providers == (("google", {"client_id": "a", "client_secret": "b"}),)
 
 
 def test_issuers_can_come_from_the_environment(monkeypatch):

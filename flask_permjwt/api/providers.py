@@ -48,7 +48,7 @@ def begin() -> Response:
     return _send(app, directory, client, _attempt(app, client, **_wishes(app)))
 
 
-@public(reason="the cookie of the browser that began the login is the credential")
+@public(reason="the browser that began it has a cookie")
 @endpoint
 def come_back() -> Response:
     """GET /callback/<provider>."""

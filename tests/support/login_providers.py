@@ -263,6 +263,16 @@ class _Stay(HTTPRedirectHandler):
         return None
 
 
+def go(url: str) -> str:
+    """Ask for an address as a browser without cookies; return where that redirects to."""
+    try:
+        build_opener(ProxyHandler({}), _Stay).open(url, timeout=10).close()
+    except HTTPError as answer:
+        with answer:
+            return str(answer.headers["Location"])
+    raise AssertionError("this redirects to nowhere")
+
+
 class Site:
     """An app that people log in to with the providers, and a way to do so."""
 
@@ -333,11 +343,7 @@ class Browser:
 
     def at_provider(self, url: str) -> str:
         """Log in there; return where the provider sends the browser back to, without the host."""
-        try:
-            build_opener(ProxyHandler({}), _Stay).open(url, timeout=10)
-        except HTTPError as answer:
-            with answer:
-                location = answer.headers["Location"]
+        location = go(url)
         assert location.startswith(f"{HOST}/"), location
         return location.removeprefix(HOST)
 
