@@ -67,7 +67,7 @@ EventT = TypeVar("EventT", bound=Event)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedIn(Event):
-    """Somebody logged in. ``method`` is how, such as ``"password"``."""
+    """Somebody logged in. ``method`` is how: ``"password"``, or the name of a provider."""
 
     name: ClassVar[str] = "logged_in"
     method: str
@@ -75,12 +75,12 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed(Event):
-    """A password was not accepted, wherever it was asked for.
+    """A password was not accepted, wherever it was asked for, or a user whom a provider vouched for.
 
     Attributes:
         reason: unknown user, wrong password, disabled, no password, not verified, or changed meanwhile (it
             was the right password until a moment ago).
-        method: where: password (a login), confirm or change.
+        method: where: password (a login), confirm or change; or the name of a provider.
     """
 
     name: ClassVar[str] = "login_failed"
@@ -93,7 +93,7 @@ class Throttled(Event):
     """Somebody tried too often and was refused. Sent at once, and not written down: it could be a flood.
 
     Attributes:
-        method: where: password (a login), confirm or change.
+        method: where: password (a login), confirm or change; the name of a provider, or exchange.
     """
 
     name: ClassVar[str] = "throttled"

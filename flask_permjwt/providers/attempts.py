@@ -46,7 +46,7 @@ class Attempt:
     session_id: str | None = None
 
 
-MAX_SEALED: Final = 3000
+MAX_SEALED: Final = 3500
 _BYTES: Final = 32
 _NAMES: Final = frozenset(one.name for one in fields(Attempt))
 

@@ -27,6 +27,10 @@ class Sender(Protocol):
         ...
 
 
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
 class BoundedAdapter(BaseAdapter):
     """What a ``requests`` session sends its requests by.
 
@@ -49,7 +53,7 @@ class BoundedAdapter(BaseAdapter):
             raise KeysError("an address of the provider is not https")
         body = request.body.encode() if isinstance(request.body, str) else request.body
         assert body is None or isinstance(body, bytes)  # noqa: S101  # nothing is streamed
-        headers = {name: value for name, value in request.headers.items() if isinstance(value, str)}
+        headers = {name: _text(value) for name, value in request.headers.items()}
         answer = self._sender.send(request.method or "GET", url, headers=headers, body=body)
         if answer.status in _REDIRECTS:
             raise KeysError("the provider redirects where it should answer")

@@ -76,7 +76,7 @@ def _hides_something(path: str) -> bool:
 
 def _is_same_but_for_port(target: str, listed: str) -> bool:
     one, other = _split(target), _split(listed)
-    if one is None or other is None or other.scheme != "http" or _is_number(other.hostname) is False:
+    if one is None or other is None or other.scheme != "http" or not _is_loopback(other.hostname):
         return False
     host = f"[{other.hostname}]" if ":" in (other.hostname or "") else other.hostname
     return other.netloc == host and one.netloc == f"{host}:{one.port}" and one._replace(netloc=host) == other
@@ -91,7 +91,7 @@ def _split(url: str) -> SplitResult | None:
     return None if urlunsplit(parts) != url else parts
 
 
-def _is_number(host: str | None) -> bool:
+def _is_loopback(host: str | None) -> bool:
     try:
         return ip_address(host or "").is_loopback
     except ValueError:

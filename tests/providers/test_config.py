@@ -1,13 +1,11 @@
 """The entries of PERMJWT_PROVIDERS: what cannot be meant stops the start and names the remedy."""
 
-import builtins
 import subprocess
 import sys
 
 import pytest
 
 from flask_permjwt.errors import ConfigurationError
-from flask_permjwt.providers import directory
 from flask_permjwt.providers.config import read_providers
 from flask_permjwt.settings import Settings
 
@@ -170,24 +168,53 @@ def test_the_name_of_a_setting_is_told_when_the_limit_makes_no_sense(make_site):
 # What it needs
 
 
-def test_without_the_packages_the_start_names_the_extra(make_site, monkeypatch):
-    monkeypatch.setattr(directory, "find_spec", lambda name: None if name in {"authlib", "requests"} else object())
-    with pytest.raises(ConfigurationError, match=r"Authlib and requests: pip install 'flask-permjwt\[oauth\]'"):
-        make_site({"one": OPENID})
+MISSING = """
+import sys
+
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, *rest):
+        return None if name.split(".")[0] in sys.argv[1:] else self.finder.find_spec(name, *rest)
+
+
+sys.meta_path[:] = [Without(one) for one in sys.meta_path]
+"""
+APP = """
+import secrets, sys
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from flask_permjwt import PermJWT
+
+app = Flask("app")
+app.config.update(SECRET_KEY=secrets.token_urlsafe(64), SQLALCHEMY_DATABASE_URI="sqlite://")
+"""
+
+
+def run(script, *arguments):
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("missing", [["authlib", "requests"], ["authlib", "cryptography", "requests", "urllib3"]])
+def test_without_the_packages_the_start_names_the_extra(missing):
+    script = (
+        f"{MISSING}{APP}app.config['PERMJWT_PROVIDERS'] = {{'one': {OPENID}}}\nPermJWT(app, db=SQLAlchemy(app))"
+    )
+    last = run(script, *missing).stderr.splitlines()[-1]
+    assert "ConfigurationError: PERMJWT_PROVIDERS needs Authlib and " in last
+    assert "pip install 'flask-permjwt[oauth]'" in last
 
 
 def test_without_providers_nothing_of_it_is_loaded():
-    script = (
-        "import sys, secrets\n"
-        "from flask import Flask\nfrom flask_sqlalchemy import SQLAlchemy\nfrom flask_permjwt import PermJWT\n"
-        "app = Flask('a')\n"
-        "app.config.update(SECRET_KEY=secrets.token_urlsafe(64), SQLALCHEMY_DATABASE_URI='sqlite://')\n"
-        "permjwt = PermJWT(app, db=SQLAlchemy(app))\n"
-        "app.register_blueprint(permjwt.auth_blueprint, url_prefix='/auth')\n"
-        "print([name for name in ('authlib', 'requests', 'urllib3') if name in sys.modules])\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ran.stdout == "[]\n"
+    script = f"""{APP}
+permjwt = PermJWT(app, db=SQLAlchemy(app))
+app.register_blueprint(permjwt.auth_blueprint, url_prefix="/auth")
+print([name for name in ("authlib", "requests", "urllib3") if name in sys.modules])
+"""
+    assert run(script).stdout == "[]\n"
 
 
 def test_users_that_live_elsewhere_are_found_and_not_made(make_site, openid):
@@ -208,15 +235,3 @@ def test_users_that_live_elsewhere_are_found_and_not_made(make_site, openid):
         make_site({"openid": openid.entry()}, parts={"user_store": Elsewhere()})
     site = make_site({"openid": openid.entry(create=False)}, parts={"user_store": Elsewhere()})
     assert site.browser().log_in().json["error"] == "identity_refused"
-
-
-def test_nothing_is_imported_that_could_be_missing(monkeypatch):
-    usual = builtins.__import__
-
-    def without_extras(name, *rest):
-        if name.split(".")[0] in {"authlib", "requests"}:
-            raise ImportError(name)
-        return usual(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without_extras)
-    assert read_providers([("google", CLIENT)])["google"].name == "google"

@@ -28,6 +28,8 @@ def serve():
             def do_GET(self):
                 answer(self)
 
+            do_POST = do_GET
+
             def log_message(self, *_):
                 pass
 
@@ -348,3 +350,42 @@ def test_proxies_are_those_of_the_environment(monkeypatch, serve):
     assert module._proxy("http://127.0.0.1/") is None
     assert HttpFetcher().fetch("http://login.example.com/keys").body == b"{}"
     assert seen == ["http://login.example.com/keys"]
+
+
+# Requests whose answers are judged by somebody else
+
+
+def test_a_request_is_sent_with_its_body_and_its_headers(serve):
+    seen = []
+
+    def answer(handler):
+        seen.append((handler.command, handler.headers, handler.rfile.read(int(handler.headers["Content-Length"]))))
+        reply(handler, b"no", status=400, Content_Type="text/plain")
+
+    url = serve(answer)
+    headers = {"Authorization": "Basic eDp5", "Accept-Encoding": "gzip", "User-Agent": "another"}
+    found = HttpFetcher().send("POST", url, headers=headers, body=b"a=1")
+    assert (found.status, found.body, found.headers["Content-Type"]) == (400, b"no", "text/plain")
+    ((method, sent, body),) = seen
+    assert (method, body, sent["Authorization"]) == ("POST", b"a=1", "Basic eDp5")
+    assert (sent["Accept-Encoding"], sent["User-Agent"]) == ("identity", "flask-permjwt")
+
+
+def test_no_redirect_of_a_request_is_followed(serve):
+    url = serve(lambda handler: reply(handler, status=307, Location="/elsewhere"))
+    assert HttpFetcher().send("POST", url, headers={}, body=b"secret").status == 307
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        (lambda handler: reply(handler, b"x" * 2000), "more than"),
+        (lambda handler: reply(handler, Content_Encoding="gzip"), "encoding"),
+        (lambda handler: time.sleep(1), "too long|Timeout"),
+        (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), "nothing came"),
+    ],
+)
+def test_answers_to_requests_have_the_limits_of_documents(serve, answer, match):
+    fetcher = HttpFetcher(silence=0.3, whole=0.5, largest=1024)
+    with pytest.raises(KeysError, match=match):
+        fetcher.send("POST", serve(answer), headers={}, body=b"")
