@@ -28,7 +28,7 @@ def serve():
             def do_GET(self):
                 answer(self)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815  # as the standard library calls it
 
             def log_message(self, *_):
                 pass
