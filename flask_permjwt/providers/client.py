@@ -43,6 +43,9 @@ from flask_permjwt.tokens.issuers.source import KeySource
 from flask_permjwt.tokens.issuers.verifier import Issuers, Trusted
 
 _OK: Final = 200
+_HIDDEN: Final = frozenset({403, 404})
+"""What GitHub answers about addresses that an app was not permitted to see."""
+
 _MAX_CODE: Final = 4096
 # RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core section 3.1.2.6, and what GitHub says in their place.
 _DENIED: Final = frozenset(
@@ -259,11 +262,13 @@ class ProviderClient:
         if not isinstance(said, dict):
             raise KeysError("it does not say who it is")
         if provider.emails_url is not None:
-            emails = self._document(app, token, provider.emails_url)
+            emails = self._document(app, token, provider.emails_url, may_be_hidden=True)
         return person.of_userinfo(provider, said, emails, now=self._clock())
 
-    def _document(self, app: Any, token: Any, url: str | None) -> object:
+    def _document(self, app: Any, token: Any, url: str | None, *, may_be_hidden: bool = False) -> object:
         response = app.get(url, token=token, headers={"Accept": "application/json"})
+        if may_be_hidden and response.status_code in _HIDDEN:
+            return None
         if response.status_code != _OK:
             raise KeysError(f"it answered {int(response.status_code)} to who it is")
         return json.loads(response.content)

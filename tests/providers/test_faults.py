@@ -82,6 +82,15 @@ def test_who_somebody_is_cannot_be_told(site, oauth, path, status, body):
     assert site.users() == []
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_who_may_not_see_addresses_is_let_in_without_one(site, oauth, status):
+    oauth.answers["/user/emails"] = (status, b"{}", {})
+    assert site.browser().log_in("oauth").status_code == 200
+    assert site.users()[0][1:] == (None, False)
+    oauth.answers["/user"] = (status, b"{}", {})
+    answers(site.browser().log_in("oauth"), 502, "provider_error")
+
+
 @pytest.mark.parametrize("said", [[], "text", 7, None])
 def test_what_is_no_object_is_nobody(site, oauth, said):
     oauth.answers["/user"] = (200, json.dumps(said).encode(), {})
