@@ -226,14 +226,21 @@ def _send(
         challenge=challenge_of(seal.verifier(attempt.state)),
         fresh=attempt.fresh,
     )
-    accepted = request.accept_mimetypes
-    if as_json or accepted["application/json"] > accepted["text/html"]:
+    if as_json or _asks_for_json():
         response = jsonify({"url": url})
     else:
         response = _redirect(url)
     response.headers["Vary"] = "Accept"
     _cookies(app, directory).keep(request, response, attempt, now=app.clock())
     return response
+
+
+def _asks_for_json() -> bool:
+    """Tell whether JSON is named, and no page as gladly: a browser that goes to an address names text/html."""
+    named: dict[str, float] = {}
+    for kind, quality in request.accept_mimetypes:
+        named[kind.lower()] = max(float(quality), named.get(kind.lower(), 0))
+    return named.get("application/json", 0) > named.get("text/html", 0)
 
 
 def _redirect_uri(client: "ProviderClient") -> str:

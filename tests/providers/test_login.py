@@ -48,7 +48,10 @@ def test_a_client_that_asks_for_json_is_told_the_address(site, openid):
     assert answer.headers["Vary"] == "Accept"
     assert answer.headers["Cache-Control"] == "no-store"
     assert browser.get(browser.at_provider(answer.json["url"])).status_code == 200
-    for accepted in ("*/*", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "text/html, application/json"):
+    for accepted in ("application/json, text/plain, */*", "APPLICATION/JSON, text/html;q=0.5"):
+        assert browser.get("/auth/login/openid", headers={"Accept": accepted}).status_code == 200
+    pages = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+    for accepted in ("*/*", "", pages, "text/html, application/json", "application/json;q=0, */*"):
         assert browser.get("/auth/login/openid", headers={"Accept": accepted}).status_code == 303
 
 
