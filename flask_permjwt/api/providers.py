@@ -226,10 +226,7 @@ def _send(
         challenge=challenge_of(seal.verifier(attempt.state)),
         fresh=attempt.fresh,
     )
-    if as_json or _asks_for_json():
-        response = jsonify({"url": url})
-    else:
-        response = _redirect(url)
+    response = jsonify({"url": url}) if as_json or _asks_for_json() else _redirect(url)
     response.headers["Vary"] = "Accept"
     _cookies(app, directory).keep(request, response, attempt, now=app.clock())
     return response
