@@ -29,6 +29,7 @@ from flask_permjwt.errors import (
     UsernameTakenError,
 )
 from flask_permjwt.extension import PermJWT
+from flask_permjwt.oauth_errors import ClientTakenError, UnknownClientError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.policy.requirements import all_of, any_of
 from flask_permjwt.web.decorators import protect, public, requires_login, requires_permissions
@@ -44,6 +45,7 @@ __all__ = [
     "AccountError",
     "AuthError",
     "BodyTooLargeError",
+    "ClientTakenError",
     "ConfigurationError",
     "CsrfError",
     "EmailTakenError",
@@ -64,6 +66,7 @@ __all__ = [
     "RoleTakenError",
     "TokenTooLargeError",
     "UnauthenticatedError",
+    "UnknownClientError",
     "UnknownRoleError",
     "UnknownUserError",
     "UnsupportedMediaTypeError",

@@ -1,71 +1,28 @@
-"""PermJWT: builds everything in ``init_app`` and registers it. The one module that knows all others."""
+"""PermJWT: the extension object. What it builds is loaded when it is made, not when the package is imported."""
+
+from __future__ import annotations
 
 import time
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from flask import Blueprint, Flask
 from flask_sqlalchemy import SQLAlchemy
 
-from flask_permjwt.accounts.apart import check_pool
-from flask_permjwt.accounts.audit import Recorder
-from flask_permjwt.accounts.changes import ChangeLog
-from flask_permjwt.accounts.codes import Codes
-from flask_permjwt.accounts.current_rights import CurrentRights
-from flask_permjwt.accounts.feeds.freshness import Freshness
-from flask_permjwt.accounts.feeds.host import HostEpoch, default_path
-from flask_permjwt.accounts.feeds.protocol import Feed
-from flask_permjwt.accounts.feeds.redis import RedisFeed
-from flask_permjwt.accounts.feeds.sql import SQLFeed
-from flask_permjwt.accounts.former import FormerTokens
-from flask_permjwt.accounts.former_config import read_former
-from flask_permjwt.accounts.housekeeping import Housekeeping
-from flask_permjwt.accounts.identities import Identities
-from flask_permjwt.accounts.issuing import TokenIssuer
-from flask_permjwt.accounts.models import Models, build_models
-from flask_permjwt.accounts.password_rules import ExtraRule, PasswordRules
-from flask_permjwt.accounts.passwords import Passwords
-from flask_permjwt.accounts.proofs import Limits, PasswordProofs
-from flask_permjwt.accounts.revocations import Revocations
-from flask_permjwt.accounts.savepoints import AnySession
-from flask_permjwt.accounts.self_service import Lifetimes, SelfService
-from flask_permjwt.accounts.service import Accounts
-from flask_permjwt.accounts.sessions import Sessions
-from flask_permjwt.accounts.sql_store import SQLUserStore
-from flask_permjwt.accounts.store import UserStore, as_managed
-from flask_permjwt.accounts.throttle import OnFailure, Throttle, check_limit
-from flask_permjwt.cli import permjwt_cli
+from flask_permjwt.accounts.store import UserStore
 from flask_permjwt.errors import ConfigurationError
-from flask_permjwt.mail.checks import check_mail
-from flask_permjwt.mail.letters import Letters, register_templates
-from flask_permjwt.mail.message import Mailer
-from flask_permjwt.mail.outbox import Outbox
-from flask_permjwt.settings import Settings, load_settings
-from flask_permjwt.signing import app_keys, settings_key
 from flask_permjwt.tokens.clock import Clock
-from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
-from flask_permjwt.tokens.keys import derive_secret
-from flask_permjwt.web.finish import Finisher
-from flask_permjwt.web.former import WithFormerTokens
-from flask_permjwt.web.hook import register_hook
-from flask_permjwt.web.origin import at_end_of_context, current_freshness, current_origin
-from flask_permjwt.web.presented import AccessTokens
-from flask_permjwt.web.refusals import Refusals
-from flask_permjwt.web.responses import register_account_errors
-from flask_permjwt.web.state import EXTENSION, AppState, app_state
-from flask_permjwt.web.table import PolicyTable
-from flask_permjwt.web.transports import Transport, cookie_room
+from flask_permjwt.web.state import EXTENSION, app_state
 
 if TYPE_CHECKING:
-    from flask_permjwt.accounts.outside import OutsideTokens
-    from flask_permjwt.providers.directory import Directory
-
-_RECONCILE: Final = 5
-"""Seconds after which the database is asked even where Redis carries revocations."""
-
-_MIN_HELD: Final = 256
-"""Users whose rights are remembered at least, also where no token is."""
+    from flask_permjwt.accounts.clients import Clients
+    from flask_permjwt.accounts.identities import Identities
+    from flask_permjwt.accounts.models import Models
+    from flask_permjwt.accounts.password_rules import ExtraRule
+    from flask_permjwt.accounts.revocations import Revocations
+    from flask_permjwt.accounts.sql_store import SQLUserStore
+    from flask_permjwt.mail.message import Mailer
+    from flask_permjwt.shared import Shared
 
 
 class PermJWT:
@@ -100,35 +57,15 @@ class PermJWT:
     ) -> None:
         if user_model is not None and user_store is not None:
             raise ConfigurationError("give PermJWT a user_model (users in db) or a user_store, not both")
-        self._db: Final = db
-        self._clock: Final = clock
-        self._monotonic: Final = monotonic
-        self._passwords: Final = Passwords()
-        self._outbox: Final = None if mailer is None else Outbox(mailer)
-        self._mailer: Final = mailer
-        self._password_check: Final = password_check
-        self.models: Final[Models] = build_models(db, user_model, users=user_store is None)
-        self._recorder: Final = Recorder(
-            db, self.models.audit, clock=clock, origin=current_origin, at_end=at_end_of_context
+        from flask_permjwt.shared import build_shared  # noqa: PLC0415  # for those who make one
+
+        self._shared: Final[Shared] = build_shared(
+            db, user_model, user_store, mailer, password_check, clock=clock, monotonic=monotonic
         )
-        self._changes: Final = ChangeLog(
-            db, self.models.change, listener=current_freshness, clock=clock, monotonic=monotonic
-        )
-        self._sessions: Final = Sessions(db, self.models, changes=self._changes)
-        self._store: Final[UserStore[Any]] = user_store or SQLUserStore(
-            db, self.models, self._passwords, clock=clock, recorder=self._recorder, changes=self._changes
-        )
-        self.revocations: Final = Revocations(
-            db, self._changes, self._sessions, self._recorder, verify=_verify_any, clock=clock
-        )
-        self.identities: Final = Identities(
-            db,
-            self.models,
-            self._store,
-            create_in=self._quiet_store_in if user_store is None else None,
-            recorder=self._recorder,
-            clock=clock,
-        )
+        self.models: Final[Models] = self._shared.models
+        self.revocations: Final[Revocations] = self._shared.revocations
+        self.identities: Final[Identities] = self._shared.identities
+        self.clients: Final[Clients] = self._shared.clients
         if app is not None:
             self.init_app(app)
 
@@ -142,216 +79,18 @@ class PermJWT:
             raise ConfigurationError(
                 f"PermJWT is set up on {app.name!r} already: pass app to PermJWT or call init_app, once"
             )
-        settings = load_settings(app.config)
-        managed = as_managed(self._store, settings)
-        check_mail(app, settings, self._mailer)
-        keys = app_keys(
-            app,
-            settings,
-            clock=self._clock,
-            monotonic=self._monotonic,
-            # Whoever is judged anew is asked for the key of their token.
-            lost=lambda: freshness.state.doubt(),  # noqa: PLW0108  # it is made below
-        )
-        freshness, rights = self._build_freshness(app, settings, keys.root)
-        codec = TokenCodec(
-            keys.source,
-            issuer=settings.issuer,
-            audience=settings.audience,
-            leeway=settings.leeway,
-            access_lifetime=settings.access_token_expires,
-            permissions_claim=settings.permissions_claim,
-        )
-        sessions = self._sessions
-        codes = Codes(self._db, self.models)
-        throttle = Throttle(
-            storage_uri=settings.ratelimit_storage_uri,
-            on_failure=cast("OnFailure", settings.ratelimit_storage_failure),
-            enabled=settings.ratelimit_enabled,
-        )
-        limits = Limits(
-            by_name=check_limit(settings.ratelimit_login),
-            by_address=check_limit(settings.ratelimit_login_address),
-            register=check_limit(settings.ratelimit_register),
-            mail=check_limit(settings.ratelimit_mail),
-        )
-        proofs = PasswordProofs(
-            sessions,
-            self._passwords,
-            throttle,
-            self._recorder,
-            limits=limits,
-            require_verified=settings.require_verified,
-        )
-        accounts = Accounts(
-            self._store,
-            sessions,
-            TokenIssuer(
-                codec,
-                access_lifetime=settings.access_token_expires,
-                csrf_secret=derive_secret(keys.root, b"flask_permjwt csrf", 32),
-                rights_in_token=settings.permissions_in_token,
-                cookie_room=cookie_room(settings),
-            ),
-            self._passwords,
-            proofs,
-            self._recorder,
-            session_lifetime=settings.refresh_token_expires,
-            refresh_grace=settings.refresh_grace,
-            require_verified=settings.require_verified,
-            clock=self._clock,
-        )
-        pages = {"reset": settings.reset_url, "verify": settings.verify_url}
-        urls = {kind: url for kind, url in pages.items() if url is not None}
-        self_service = (
-            None
-            if managed is None
-            else SelfService(
-                self._db,
-                managed,
-                sessions,
-                codes,
-                proofs,
-                PasswordRules(min_length=settings.password_min_length, extra=self._password_check),
-                throttle,
-                self._recorder,
-                None if self._outbox is None else Letters(self._outbox, urls=urls),
-                limits=limits,
-                lifetimes=Lifetimes(settings.reset_token_expires, settings.verify_token_expires),
-                require_verified=settings.require_verified,
-                reset=settings.password_reset,
-                clock=self._clock,
-            )
-        )
-        transport = Transport(settings)
-        tokens = AccessTokens(
-            settings,
-            transport,
-            codec,
-            freshness,
-            rights,
-            self._build_outside(settings),
-            clock=self._clock,
-            monotonic=self._monotonic,
-        )
-        former = self._build_former(app, settings, accounts)
-        app.extensions[EXTENSION] = AppState(
-            settings=settings,
-            clock=self._clock,
-            codec=codec,
-            keys=keys.source,
-            key_directory=keys.directory,
-            settings_key=partial(settings_key, app, settings),
-            store=self._store,
-            accounts=accounts,
-            self_service=self_service,
-            providers=self._build_providers(settings, accounts, codes, throttle, keys.root),
-            recorder=self._recorder,
-            freshness=freshness,
-            housekeeping=Housekeeping(
-                sessions,
-                codes,
-                self._recorder,
-                self._changes,
-                audit_lifetime=settings.audit_expires,
-                clock=self._clock,
-            ),
-            transport=transport,
-            tokens=tokens if former is None else WithFormerTokens(tokens, former, settings, transport),
-            table=PolicyTable(app, default_deny=settings.default_deny),
-            finisher=Finisher(app),
-            refusals=Refusals(app),
-            former=former,
-        )
-        if "sqlalchemy" in app.extensions:
-            with app.app_context():
-                check_pool(self._db, self.models.change)
-        register_hook(app)
-        register_account_errors(app)
-        register_templates(app)
-        app.cli.add_command(permjwt_cli)
+        from flask_permjwt.assembly import assemble  # noqa: PLC0415  # as above
 
-    def _build_outside(self, settings: Settings) -> "OutsideTokens | None":
-        if not settings.issuers:
-            return None
-        # Loaded for those who name issuers, and all that fetches over HTTP with it.
-        from flask_permjwt.accounts.outside import build_outside  # noqa: PLC0415
-
-        return build_outside(settings, self.identities, monotonic=self._monotonic)
-
-    def _build_former(self, app: Flask, settings: Settings, accounts: Accounts) -> FormerTokens | None:
-        if settings.accept_flask_jwt_extended is None:
-            return None
-        config = read_former(app.config, settings, allow_weak=app.testing)
-        return FormerTokens(config, settings, self._db, self.models, self._store, accounts, clock=self._clock)
-
-    def _build_providers(
-        self, settings: Settings, accounts: Accounts, codes: Codes, throttle: Throttle, root: bytes
-    ) -> "Directory | None":
-        if not settings.providers:
-            return None
-        from flask_permjwt.providers.directory import build_directory  # noqa: PLC0415  # as above
-
-        return build_directory(
-            settings,
-            accounts,
-            self._store,
-            self.identities,
-            self._sessions,
-            codes,
-            throttle,
-            self._recorder,
-            secret=derive_secret(root, b"flask_permjwt providers", 32),
-            clock=self._clock,
-            monotonic=self._monotonic,
-        )
-
-    def _quiet_store_in(self, session: AnySession) -> SQLUserStore[Any]:
-        return SQLUserStore(self._db, self.models, self._passwords, clock=self._clock, session=session)
-
-    def _build_freshness(self, app: Flask, settings: Settings, root: bytes) -> tuple[Freshness, CurrentRights]:
-        # Until then, some token may live that was issued before a change which nobody has heard of.
-        lasts = settings.access_token_expires + settings.leeway + settings.revocation_max_staleness
-        freshness = Freshness(
-            self._build_feed(settings, root),
-            HostEpoch(epoch_path(app, settings, root)),
-            interval=settings.revocation_interval,
-            max_staleness=settings.revocation_max_staleness,
-            lasts=lasts,
-            clock=self._clock,
-            monotonic=self._monotonic,
-        )
-        rights = CurrentRights(
-            self._db,
-            self.models.change,
-            self._store,
-            is_current=freshness.state.is_current,
-            lasts=lasts,
-            size=max(settings.token_cache_size, _MIN_HELD),
-            monotonic=self._monotonic,
-        )
-        return freshness, rights
-
-    def _build_feed(self, settings: Settings, root: bytes) -> Feed:
-        truth = SQLFeed(self._db, self.models.change, clock=self._clock, monotonic=self._monotonic)
-        if settings.revocation_url is None:
-            return truth
-        return RedisFeed(
-            settings.revocation_url,
-            _name_on_servers(root),
-            truth,
-            reconcile=max(settings.revocation_interval, min(_RECONCILE, settings.revocation_max_staleness / 4)),
-            monotonic=self._monotonic,
-        )
+        assemble(app, self._shared)
 
     @property
     def users(self) -> SQLUserStore[Any]:
         """The store's Python face; with a ``user_store`` of your own, that very object."""
-        return cast("SQLUserStore[Any]", self._store)
+        return cast("SQLUserStore[Any]", self._shared.store)
 
     @cached_property
     def auth_blueprint(self) -> Blueprint:
-        """The login blueprint; mount it under a prefix: ``register_blueprint(..., url_prefix="/auth")``."""
+        """The login blueprint; mount it under a prefix, with ``register_blueprint(..., url_prefix="/auth")``."""
         # Loaded for those who mount it, and marshmallow with it.
         from flask_permjwt.api.blueprint import make_auth_blueprint  # noqa: PLC0415
 
@@ -359,11 +98,57 @@ class PermJWT:
 
     @cached_property
     def well_known_blueprint(self) -> Blueprint:
-        """What stands at fixed places (RFC 8615): our public keys; mount it without a prefix."""
+        """Our public keys and metadata, which stand at fixed places (RFC 8615); mount it without a prefix."""
         # Loaded for those who mount it.
         from flask_permjwt.api.well_known import make_well_known_blueprint  # noqa: PLC0415
 
         return make_well_known_blueprint()
+
+    @cached_property
+    def docs_blueprint(self) -> Blueprint:
+        """Pages that show the app's OpenAPI document, at ``/docs/`` unless it is mounted under another prefix.
+
+        Raises:
+            ConfigurationError: the extra ``openapi`` is not installed.
+        """
+        # Loaded for those who mount it.
+        from flask_permjwt.openapi.docs import make_docs_blueprint  # noqa: PLC0415
+
+        return make_docs_blueprint()
+
+    def openapi(self, app: Flask) -> dict[str, Any]:
+        """Return the OpenAPI 3.1 document of an app: every route, with what its guards enforce.
+
+        Call it when the routes are final. In a request, addresses stand below the path under which the app is
+        served; elsewhere, below APPLICATION_ROOT.
+
+        Raises:
+            ConfigurationError: the extra ``openapi`` is not installed, or the app's declarations contradict each
+                other.
+        """
+        # Loaded for those who ask.
+        from flask_permjwt.openapi.document import build_document  # noqa: PLC0415
+
+        return build_document(app)
+
+    def check_password(self, username: str, password: str) -> Any:
+        """Return the user with this name or e-mail address and password, for a login of the app's own.
+
+        Attempts are counted, slowed down and logged as at ``POST /login``; no session is opened. It joins
+        ``db.session``: commit afterwards, also when it refuses.
+
+        Args:
+            username: the user name or the e-mail address, as typed.
+            password: as typed.
+
+        Raises:
+            InvalidCredentialsError: 401, there is no such user, or the password is another one.
+            AuthError: as ``POST /login`` answers: 403 where the address must be verified first, 429 after too many
+                attempts, 503 while passwords cannot be checked. All are Werkzeug exceptions too.
+        """
+        from flask_permjwt.web.password_check import check_password  # noqa: PLC0415  # for those who ask
+
+        return check_password(username, password)
 
     def check(self, app: Flask) -> None:
         """Compile the policy of the app's routes now; call it at the end of the app factory.
@@ -373,28 +158,4 @@ class PermJWT:
         Raises:
             ConfigurationError: the declarations contradict each other, or a guard guards nothing.
         """
-        _table(app).compile()
-
-
-def _verify_any(text: str) -> VerifiedToken:
-    return app_state().codec.verify(text, *TokenType)
-
-
-def epoch_path(app: Flask, settings: Settings, root: bytes) -> Path | None:
-    """Return the file by which the processes of an app on this machine tell each other of changes."""
-    if settings.revocation_epoch_file == "off" or (settings.revocation_epoch_file == "auto" and app.testing):
-        return None
-    if settings.revocation_epoch_file != "auto":
-        return Path(settings.revocation_epoch_file)
-    return default_path(_name_on_servers(root))
-
-
-def _name_on_servers(root: bytes) -> str:
-    """Return what tells this app from others on the same machine or server, and nobody anything else."""
-    return derive_secret(root, b"flask_permjwt revocations", 16).hex()
-
-
-def _table(app: Flask) -> PolicyTable:
-    state = app.extensions[EXTENSION]
-    assert isinstance(state, AppState)  # noqa: S101  # only init_app writes there
-    return state.table
+        app_state(app).table.compile()

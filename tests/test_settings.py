@@ -1,5 +1,6 @@
 """Settings: read once, and refused at start-up when they cannot be meant."""
 
+from dataclasses import fields
 from datetime import timedelta
 
 import pytest
@@ -230,12 +231,22 @@ def test_everything_can_come_from_the_environment(monkeypatch):
         "RATELIMIT_REGISTER": "1 per day",
         "RATELIMIT_MAIL": "2 per 30 minutes",
         "TOKEN_CACHE_SIZE": "100",
+        "PERSONAL_TOKEN_EXPIRES": "86400",
+        "PERSONAL_TOKENS_PER_USER": "5",
         "AUDIT": "false",
         "AUDIT_EXPIRES": "3600",
         "JWKS_STALE": "7200",
         "JWKS_COOLDOWN": "60",
         "PROVIDERS": '{"google": {"client_id": "a", "client_secret": "b"}}',
         "RATELIMIT_PROVIDER": "9 per hour",
+        "API_TITLE": "Reports",
+        "API_VERSION": "2.0.1",
+        "DOCS_PUBLIC": "true",
+        "PERSONAL_TOKENS": "false",
+        "PASSWORD_GRANT": "false",
+        "PUBLIC_CLIENTS": '["web"]',
+        "TICKETS": "false",
+        "WEBSOCKET_ORIGINS": '["https://app.example.com"]',
     }
     for name, value in given.items():
         monkeypatch.setenv(f"FLASK_PERMJWT_{name}", value)
@@ -247,7 +258,11 @@ def test_everything_can_come_from_the_environment(monkeypatch):
     assert settings.audience == ("api", "admin")
     assert settings.header_type == ""
     assert settings.default_deny
-    untouched = [name for name in Settings.__slots__ if getattr(settings, name) == getattr(Settings(), name)]
+    untouched = [
+        name
+        for name in (one.name for one in fields(Settings))
+        if getattr(settings, name) == getattr(Settings(), name)
+    ]
     # Issuers and codes need headers, and the key that signs stands in one place.
     assert sorted(untouched) == [
         "cookie_secure",
@@ -258,6 +273,13 @@ def test_everything_can_come_from_the_environment(monkeypatch):
         "provider_targets",
     ]
     assert settings.providers == (("google", {"client_id": "a", "client_secret": "b"}),)
+
+
+@pytest.mark.parametrize(
+    ("refresh", "interval", "reread"), [(60, 1, 59), (2, 1, 1), (1, 1, 0.5), (0.5, 0.25, 0.25), (60, 0, 60)]
+)
+def test_keys_are_never_read_at_every_look(refresh, interval, reread):
+    assert load(keys_refresh=refresh, revocation_interval=interval).keys_reread == reread
 
 
 def test_issuers_can_come_from_the_environment(monkeypatch):

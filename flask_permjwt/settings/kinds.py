@@ -13,6 +13,7 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN: Final = re.compile(rf"(?=.{{1,253}}\Z)\.?{_LABEL}(?:\.{_LABEL})*")
 _URL: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+")
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _LIMIT: Final = re.compile(
     r"[1-9][0-9]*\s*(?:per|/)\s*(?:[1-9][0-9]*\s*)?(?:second|minute|hour|day|month|year)s?", re.IGNORECASE
 )
@@ -205,6 +206,30 @@ def lifetime(value: object) -> int:
     if given < 1:
         raise WrongValueError("at least one second: a lifetime of zero does not mean for ever")
     return int(given)
+
+
+def ticket_paths(value: object) -> bool | tuple[str, ...]:
+    """Read where tickets may be used: everywhere, nowhere, or at some paths."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(one, str) and one.startswith("/") for one in value
+    ):
+        raise WrongValueError("True, False, or a list of paths that begin with /")
+    if any("*" in one[:-1] or "?" in one for one in value):
+        raise WrongValueError("a list of paths in which * stands at the end alone, and no query string")
+    return tuple(value)
+
+
+def origins(value: object) -> tuple[str, ...]:
+    """Read origins, as browsers write them (RFC 6454 section 6.2)."""
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(one, str) and _ORIGIN.fullmatch(one) for one in value
+    ):
+        raise WrongValueError(
+            "a list of origins such as 'https://app.example.com', in lower case and without a path"
+        )
+    return tuple(value)
 
 
 def one_of(choices: tuple[str, ...], synonyms: Mapping[str, str] | None = None) -> Callable[[object], str]:

@@ -58,6 +58,10 @@ def refuse_contradictions(settings: Any) -> None:
         "PERMJWT_COOKIE_SLIDING renews cookies: add 'cookies' to PERMJWT_TOKEN_LOCATIONS, or leave it out",
     )
     refuse(
+        settings.personal_tokens and not settings.headers,
+        "PERMJWT_PERSONAL_TOKENS takes tokens in the header: add 'headers' to PERMJWT_TOKEN_LOCATIONS",
+    )
+    refuse(
         bool(settings.issuers) and not settings.headers,
         "PERMJWT_ISSUERS takes tokens in the header: add 'headers' to PERMJWT_TOKEN_LOCATIONS",
     )

@@ -14,60 +14,19 @@ is connected with ``connect(warn, weak=False)``. Receivers are plain functions, 
 No event holds a token, a password or a hash.
 """
 
-import logging
-from dataclasses import dataclass, fields
-from inspect import iscoroutinefunction
-from traceback import extract_tb
-from typing import Any, ClassVar, Final, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
-from blinker import Namespace, Signal
-
-_log = logging.getLogger("flask_permjwt.signals")
-
-_namespace: Final = Namespace()
-_COMMON: Final = frozenset({"at", "subject", "actor", "session_id", "address", "user_agent"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """What all events say. What is None is filled in from the current request, if there is one.
-
-    Attributes:
-        name: of the signal, and of the event in the audit table.
-        at: when it happened, in seconds since 1970-01-01 UTC.
-        subject: the public id of the user whom it happened to.
-        actor: the public id of the user who did it, if known.
-        session_id: in which session.
-        address: from which address.
-        user_agent: what the client called itself.
-    """
-
-    name: ClassVar[str] = "event"
-
-    at: float | None = None
-    subject: str | None = None
-    actor: str | None = None
-    session_id: str | None = None
-    address: str | None = None
-    user_agent: str | None = None
-
-    @property
-    def signal(self) -> Signal:
-        """The signal that carries events of this kind."""
-        return _namespace.signal(self.name)
-
-    def detail(self) -> dict[str, Any]:
-        """Return what only events of this kind say, fit for JSON."""
-        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _COMMON}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
-
-
-EventT = TypeVar("EventT", bound=Event)
+from flask_permjwt.signals.event import Event as Event
+from flask_permjwt.signals.event import EventT as EventT
+from flask_permjwt.signals.event import namespace
+from flask_permjwt.signals.event import send as send
+from flask_permjwt.signals.event import told_of as told_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedIn(Event):
-    """Somebody logged in. ``method`` is how: ``"password"``, or the name of a provider."""
+    """Somebody logged in. ``method`` is how: ``"password"``, a provider's name, or ``"client_credentials"``."""
 
     name: ClassVar[str] = "logged_in"
     method: str
@@ -75,12 +34,14 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed(Event):
-    """A password was not accepted, wherever it was asked for, or a user whom a provider vouched for.
+    """A password or a client's secret was not accepted, wherever it was asked for, or a provider's user.
 
     Attributes:
         reason: unknown user, wrong password, disabled, no password, not verified, or changed meanwhile (it
-            was the right password until a moment ago).
-        method: where: password (a login), confirm or change; or the name of a provider.
+            was the right password until a moment ago), or nothing of the scope (it was right, and nothing that
+            it was to be used for is granted); by a provider also not let in, address taken, or not
+            linked (since a moment ago); of a client: unknown client, wrong secret or disabled.
+        method: where: password (a login), confirm or change; the name of a provider, or client.
     """
 
     name: ClassVar[str] = "login_failed"
@@ -93,7 +54,7 @@ class Throttled(Event):
     """Somebody tried too often and was refused. Sent at once, and not written down: it could be a flood.
 
     Attributes:
-        method: where: password (a login), confirm or change; the name of a provider, or exchange.
+        method: where: password (a login), confirm or change; the name of a provider, exchange, or client.
     """
 
     name: ClassVar[str] = "throttled"
@@ -150,6 +111,38 @@ class SessionsEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalTokenCreated(Event):
+    """A user made a personal access token.
+
+    Attributes:
+        jti: what it is called in lists; not the token.
+        label: what the user calls it.
+        permissions: what it may be used for at most.
+        expires_at: when it expires, in seconds since 1970-01-01 UTC.
+    """
+
+    name: ClassVar[str] = "personal_token_created"
+    jti: str
+    label: str
+    permissions: tuple[str, ...]
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalTokenRevoked(Event):
+    """A personal access token was revoked.
+
+    Attributes:
+        jti: what it is called in lists; not the token.
+        label: what the user calls it.
+    """
+
+    name: ClassVar[str] = "personal_token_revoked"
+    jti: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRevoked(Event):
     """One access token was revoked, the one with this ``jti``."""
 
@@ -195,18 +188,25 @@ class PasswordChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityLinked(Event):
-    """A user linked an account at a provider, which is a way to log in from now on."""
+    """A user was linked to a subject of another issuer: whoever that is there is this user here from now on.
+
+    Attributes:
+        issuer: by whose name the subject is known.
+        provider: the name of the provider, where it was linked by a login there, and can be one.
+    """
 
     name: ClassVar[str] = "identity_linked"
-    provider: str
+    issuer: str
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityUnlinked(Event):
-    """A user took that back."""
+    """That was taken back; ``issuer`` and ``provider`` as there."""
 
     name: ClassVar[str] = "identity_unlinked"
-    provider: str
+    issuer: str
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class UserDeleted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityChanged(Event):
-    """A user was enabled (``active``) or disabled."""
+    """A user or a client was enabled (``active``) or disabled."""
 
     name: ClassVar[str] = "activity_changed"
     active: bool
@@ -235,10 +235,10 @@ class ActivityChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionsChanged(Event):
-    """Permissions were granted to a user or a role, or revoked.
+    """Permissions were granted to a user, a role or a client, or revoked.
 
     Attributes:
-        owner: user or role.
+        owner: user, role or client.
         owner_name: its name.
         granted: those that were not granted before.
         revoked: those that were.
@@ -283,6 +283,59 @@ class RoleDeleted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChanged(Event):
+    """A command changed a key in PERMJWT_KEYS_DIR.
+
+    Attributes:
+        action: generated, adopted, published (it waits), promoted (it signs before its time), retired, voided or
+            deleted.
+        kid: its name.
+        algorithm: what it serves.
+    """
+
+    name: ClassVar[str] = "key_changed"
+    action: str
+    kid: str
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCreated(Event):
+    """A client was created; of a client, ``subject`` is the ``sub`` of its tokens.
+
+    Attributes:
+        client: its name.
+        granted: its permissions.
+    """
+
+    name: ClassVar[str] = "client_created"
+    client: str
+    granted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientDeleted(Event):
+    """A client was deleted. ``client`` is its name."""
+
+    name: ClassVar[str] = "client_deleted"
+    client: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSecretRotated(Event):
+    """A client got another secret.
+
+    Attributes:
+        client: its name.
+        overlap: for how many seconds the former one is good besides; with 0, the client's tokens are void too.
+    """
+
+    name: ClassVar[str] = "client_secret_rotated"
+    client: str
+    overlap: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessDenied(Event):
     """A request was refused. Sent at once; written down for known users only.
 
@@ -302,54 +355,34 @@ class AccessDenied(Event):
     repeated: int = 0
 
 
-logged_in: Final = _namespace.signal(LoggedIn.name)
-login_failed: Final = _namespace.signal(LoginFailed.name)
-throttled: Final = _namespace.signal(Throttled.name)
-confirmed: Final = _namespace.signal(Confirmed.name)
-refreshed: Final = _namespace.signal(Refreshed.name)
-refresh_reused: Final = _namespace.signal(RefreshReused.name)
-logged_out: Final = _namespace.signal(LoggedOut.name)
-session_ended: Final = _namespace.signal(SessionEnded.name)
-sessions_ended: Final = _namespace.signal(SessionsEnded.name)
-token_revoked: Final = _namespace.signal(TokenRevoked.name)
-registered: Final = _namespace.signal(Registered.name)
-email_verified: Final = _namespace.signal(EmailVerified.name)
-email_lost: Final = _namespace.signal(EmailLost.name)
-password_reset_requested: Final = _namespace.signal(PasswordResetRequested.name)
-password_changed: Final = _namespace.signal(PasswordChanged.name)
-identity_linked: Final = _namespace.signal(IdentityLinked.name)
-identity_unlinked: Final = _namespace.signal(IdentityUnlinked.name)
-user_created: Final = _namespace.signal(UserCreated.name)
-user_deleted: Final = _namespace.signal(UserDeleted.name)
-activity_changed: Final = _namespace.signal(ActivityChanged.name)
-permissions_changed: Final = _namespace.signal(PermissionsChanged.name)
-roles_changed: Final = _namespace.signal(RolesChanged.name)
-role_created: Final = _namespace.signal(RoleCreated.name)
-role_deleted: Final = _namespace.signal(RoleDeleted.name)
-access_denied: Final = _namespace.signal(AccessDenied.name)
-
-
-def send(sender: object, event: Event) -> None:
-    """Call the receivers of an event; what one raises is logged, without its words, and does not stop the others.
-
-    Args:
-        sender: the app.
-        event: what happened.
-    """
-    signal = event.signal
-    if signal.is_muted:
-        return
-    for receiver in list(signal.receivers_for(sender)):
-        try:
-            if iscoroutinefunction(receiver):
-                raise TypeError("a receiver is a plain function")  # noqa: TRY301  # logged like what it raises
-            receiver(sender, event=event)
-        except Exception as error:  # noqa: BLE001  # a receiver decides about nothing
-            name = getattr(receiver, "__qualname__", type(receiver).__name__)
-            _log.error("%s, a receiver of %s, failed: %s", name, event.name, told_of(error))
-
-
-def told_of(error: BaseException) -> str:
-    """Return what may be logged of any error: its type and the way to it; its words may tell a secret."""
-    way = "".join(f"\n  {step.filename}:{step.lineno} in {step.name}" for step in extract_tb(error.__traceback__))
-    return f"{type(error).__name__}{way}"
+logged_in: Final = namespace.signal(LoggedIn.name)
+login_failed: Final = namespace.signal(LoginFailed.name)
+throttled: Final = namespace.signal(Throttled.name)
+confirmed: Final = namespace.signal(Confirmed.name)
+refreshed: Final = namespace.signal(Refreshed.name)
+refresh_reused: Final = namespace.signal(RefreshReused.name)
+logged_out: Final = namespace.signal(LoggedOut.name)
+session_ended: Final = namespace.signal(SessionEnded.name)
+sessions_ended: Final = namespace.signal(SessionsEnded.name)
+token_revoked: Final = namespace.signal(TokenRevoked.name)
+personal_token_created: Final = namespace.signal(PersonalTokenCreated.name)
+personal_token_revoked: Final = namespace.signal(PersonalTokenRevoked.name)
+registered: Final = namespace.signal(Registered.name)
+email_verified: Final = namespace.signal(EmailVerified.name)
+email_lost: Final = namespace.signal(EmailLost.name)
+password_reset_requested: Final = namespace.signal(PasswordResetRequested.name)
+password_changed: Final = namespace.signal(PasswordChanged.name)
+identity_linked: Final = namespace.signal(IdentityLinked.name)
+identity_unlinked: Final = namespace.signal(IdentityUnlinked.name)
+user_created: Final = namespace.signal(UserCreated.name)
+user_deleted: Final = namespace.signal(UserDeleted.name)
+activity_changed: Final = namespace.signal(ActivityChanged.name)
+permissions_changed: Final = namespace.signal(PermissionsChanged.name)
+roles_changed: Final = namespace.signal(RolesChanged.name)
+role_created: Final = namespace.signal(RoleCreated.name)
+role_deleted: Final = namespace.signal(RoleDeleted.name)
+client_created: Final = namespace.signal(ClientCreated.name)
+client_deleted: Final = namespace.signal(ClientDeleted.name)
+client_secret_rotated: Final = namespace.signal(ClientSecretRotated.name)
+key_changed: Final = namespace.signal(KeyChanged.name)
+access_denied: Final = namespace.signal(AccessDenied.name)
