@@ -6,11 +6,12 @@ and as the last segment for one or more.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final, NoReturn
 
 from flask_permjwt.errors import PermissionSyntaxError
+from flask_permjwt.policy.narrowing import common, split_scope
 
 Segments = tuple[str, ...]
 
@@ -90,6 +91,11 @@ def valid_grants(grants: object) -> frozenset[str]:
     return frozenset([text for text in texts if _is_grant(text)])
 
 
+def read_scope(scope: str) -> "Grants":
+    """Return what a scope may grant at most (RFC 6749 section 3.3); words that are no grants grant nothing."""
+    return Grants.of_valid(valid_grants(split_scope(scope)))
+
+
 class Grants:
     """A set of grants, made ready for matching; immutable.
 
@@ -137,8 +143,9 @@ class Grants:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("grants cannot be changed; make new ones")
 
-    def __reduce__(self) -> tuple[type["Grants"], tuple[list[str]]]:
-        return Grants, (sorted(self.all),)
+    def __reduce__(self) -> tuple[Callable[[frozenset[str]], "Grants"], tuple[frozenset[str]]]:
+        # Not checked again: what two grants have in common may be longer than either may be.
+        return Grants.of_valid, (self.all,)
 
     def _trie(self) -> dict[object, dict]:  # type: ignore[type-arg]
         """Return the wildcards as a trie by segment, built when it is first needed."""
@@ -166,6 +173,30 @@ class Grants:
         if all(map(is_segment, segments)) and ":".join(segments) in self.exact:
             return True
         return len(self.exact) < len(self.all) and _matches(self._trie(), segments)
+
+    def includes(self, other: "Grants") -> bool:
+        """Tell whether these cover everything that other grants cover."""
+        return other.all <= self.all or other.all == other._within(self)  # noqa: SLF001  # another one of us
+
+    def limited_to(self, other: "Grants") -> "Grants":
+        """Return what both grant: it covers a permission exactly when these do and the others do."""
+        mine, yours = self._within(other), other._within(self)  # noqa: SLF001  # as above
+        texts = mine | yours
+        for one in self.all - self.exact - mine:
+            for another in other.all - other.exact - yours:
+                both = common(one, another)
+                if both is not None:
+                    texts.add(both)
+        return Grants.of_valid(frozenset(texts))
+
+    def _within(self, other: "Grants") -> set[str]:
+        # There are infinitely many segments, so several grants cover another one only if one of them does; and
+        # what covers a literal "*", which nobody can grant, covers any segment there.
+        return {grant for grant in self.all if other.covers(tuple(grant.split(":")))}
+
+    def as_scope(self) -> str:
+        """Write them as a scope (RFC 6749 section 3.3), sorted."""
+        return " ".join(sorted(self.all))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Grants) and self.all == other.all

@@ -21,7 +21,8 @@ class Principal:
 
     Attributes:
         subject: the user's public id (``sub``, RFC 7519 section 4.1.2); None when anonymous. Of a token that
-            another issuer signed, the issuer's name, ``|`` and its ``sub``: never the id of a user here.
+            another issuer signed, the issuer's name, ``|`` and its ``sub``; of a client's, ``client:`` and its
+            id: never the id of a user here.
         grants: the permissions, ready for matching.
         roles: names of the roles held when the token was issued; for display, never for a decision.
         claims: all claims of the token; what is given is copied and made read-only all the way down.
@@ -31,7 +32,9 @@ class Principal:
         authenticated_at: ``auth_time`` (OpenID Connect Core section 2): when the user last proved who they are, by
             a password say; likewise.
         issuer: whose token it is, where PERMJWT_ISSUERS names others; None for our own.
+        client_id: which client acts in its own name (RFC 6749 section 4.4); None where a user acts.
         local_user: the public id of the user here whom that issuer's subject stands for, if that was asked for.
+        token_name: what its owner calls the personal access token that came; None for every other token.
 
     Raises:
         ValueError: ``claims`` are nested deeper than 32 levels.
@@ -47,6 +50,8 @@ class Principal:
     authenticated_at: float | None = None
     issuer: str | None = None
     local_user: str | None = None
+    token_name: str | None = None
+    client_id: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "claims", freeze(self.claims))
@@ -69,6 +74,11 @@ class Principal:
     def is_anonymous(self) -> bool:
         """Whether no valid token came with the request."""
         return self.subject is None
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether a personal access token came, which has no session and is never fresh."""
+        return self.token_name is not None
 
     def is_fresh(self, max_age: float, *, now: float) -> bool:
         """Tell whether the user proved who they are lately enough (RFC 9470 section 4).

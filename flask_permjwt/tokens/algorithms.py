@@ -48,7 +48,7 @@ ALGORITHMS: Final = {
         Algorithm("Ed25519", "OKP", curve="Ed25519", pyjwt="EdDSA"),
     )
 }
-_ONE_AND_THE_SAME: Final = frozenset({"EdDSA", "Ed25519"})
+ONE_AND_THE_SAME: Final = ("EdDSA", "Ed25519")
 
 
 def algorithm(name: object) -> Algorithm:
@@ -73,7 +73,7 @@ def is_served(named: object, own: str) -> bool:
         named: the header's ``alg``.
         own: the key's algorithm.
     """
-    return named == own or (own in _ONE_AND_THE_SAME and isinstance(named, str) and named in _ONE_AND_THE_SAME)
+    return named == own or (own in ONE_AND_THE_SAME and isinstance(named, str) and named in ONE_AND_THE_SAME)
 
 
 def fitting(kty: object, curve: object) -> tuple[str, ...]:

@@ -10,15 +10,24 @@ from typing import Any, Final, NoReturn
 
 from flask_permjwt.errors import ConfigurationError, InvalidTokenError
 from flask_permjwt.policy.frozen import MAX_DEPTH, freeze
+from flask_permjwt.policy.permissions import Grants, read_scope
+
+SCOPE: Final = "scope"
+"""What a narrowed token may do at most (RFC 9068 section 2.2.3); only such tokens have it."""
 
 RESERVED: Final = frozenset(
     {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "ver", "pv", "rights", "roles", "csrf", "auth_time"}
-)
+) | {SCOPE, "client_id"}
 USER_VERSION: Final = "u"
 """The key of the user's own count in the claim ``pv``; the other keys are the public ids of roles."""
 
 RIGHTS_IN_STORE: Final = "store"
 """The claim ``rights`` of a token that names no permissions: they are read from the user store."""
+
+CLIENT: Final = "client_id"
+"""The claim of tokens that clients got in their own name (RFC 9068 section 2.2), and of no others."""
+
+_CLIENT_SUBJECT: Final = "client:"
 
 LAST_SECOND: Final = 253402300799  # 9999-12-31T23:59:59Z, the end of the calendar of RFC 3339
 _MAX_TEXT: Final = 255
@@ -129,6 +138,22 @@ def counts(claims: Mapping[str, Any], name: str) -> dict[str, int]:
     return {key: one if type(one) is int and 0 <= one <= _MAX_COUNT else 0 for key, one in value.items()}
 
 
+def limit(claims: Mapping[str, Any]) -> Grants | None:
+    """Return what the claim ``scope`` limits a token to (RFC 9068 section 2.2.3); None where there is none.
+
+    Words in it that are no grants limit it further, for they grant nothing.
+
+    Raises:
+        InvalidTokenError: it is no string. Taken for missing, it would set the token free.
+    """
+    if SCOPE not in claims:
+        return None
+    value = claims[SCOPE]
+    if not isinstance(value, str):
+        raise InvalidTokenError("The claim scope is not valid.")
+    return read_scope(value)
+
+
 def check_permissions_claim(path: str) -> tuple[str, ...]:
     """Split the dotted path of the permissions claim.
 
@@ -172,3 +197,33 @@ def write_path(claims: Mapping[str, Any], path: tuple[str, ...], value: Any) -> 
     if not isinstance(inner, Mapping):
         raise TypeError(f"the claim {first} is no object, so nothing can be written into it")
     return {**claims, first: write_path(inner, tuple(rest), value)}
+
+
+def client_subject(client_id: str) -> str:
+    """Return the ``sub`` of a client's tokens, which is no user's public id."""
+    return _CLIENT_SUBJECT + client_id
+
+
+def client_of(subject: str) -> str | None:
+    """Return the client whose tokens have this ``sub``; None where it is no client's."""
+    return subject.removeprefix(_CLIENT_SUBJECT) if subject.startswith(_CLIENT_SUBJECT) else None
+
+
+def client(claims: Mapping[str, Any], subject: str) -> str | None:
+    """Return which client a token was issued to in its own name; None for a user's token.
+
+    Args:
+        claims: of the token.
+        subject: its ``sub``.
+
+    Raises:
+        InvalidTokenError: ``sub`` and ``client_id`` do not say the same, so that one could pass for the other.
+    """
+    if CLIENT not in claims:
+        if subject.startswith(_CLIENT_SUBJECT):
+            raise InvalidTokenError("The claim client_id is missing or not valid.")
+        return None
+    client_id = text(claims, CLIENT)
+    if subject != client_subject(client_id) or "sid" in claims:
+        raise InvalidTokenError("The claim client_id is missing or not valid.")
+    return client_id

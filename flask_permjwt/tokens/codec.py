@@ -43,7 +43,7 @@ class VerifiedToken:
         type: what it is for.
         subject: ``sub``.
         token_id: ``jti``.
-        session_id: ``sid``, the session that it was issued in.
+        session_id: ``sid``, the session that it was issued in; empty where it is a client's.
         version: ``ver``, the count of the user that rises when all of that user's tokens must die.
         issued_at: ``iat``, in seconds since 1970-01-01 UTC.
         not_before: ``nbf``, likewise, if it has one.
@@ -55,6 +55,9 @@ class VerifiedToken:
         claims: everything it says, read-only all the way down.
         principal: who it speaks for; a refresh token's principal has no permissions.
         key_id: the name of the key of ours that signed it; empty where it was none of ours.
+        limit: what it may be used for at most, whatever its user may do; None for all that.
+        link: of a token of another issuer, what tells when it was last looked up whom it stands for here: when
+            the revocation state has heard of this text, that is to be looked up again.
     """
 
     type: TokenType
@@ -71,6 +74,8 @@ class VerifiedToken:
     claims: Mapping[str, Any] = field(repr=False)
     principal: Principal
     key_id: str = ""
+    limit: Grants | None = None
+    link: str = ""
 
 
 class TokenCodec:
@@ -108,7 +113,12 @@ class TokenCodec:
         self._ready = Prepared(self._keys.ring, _TYPES)
 
     def encode(
-        self, token_type: TokenType, claims: Mapping[str, object], permissions: Iterable[str] | None = ()
+        self,
+        token_type: TokenType,
+        claims: Mapping[str, object],
+        permissions: Iterable[str] | None = (),
+        *,
+        limit: Grants | None = None,
     ) -> str:
         """Sign a token.
 
@@ -117,6 +127,8 @@ class TokenCodec:
             claims: everything but issuer, audience and permissions.
             permissions: grants, written sorted at the permissions claim of access tokens; None when they are to
                 be read from the user store.
+            limit: what an access token may be used for at most, written as ``scope`` (RFC 9068 section 2.2.3);
+                of the permissions, only what it allows is written. None for no limit.
 
         Raises:
             TokenTooLargeError: it would be longer than ``verify`` takes.
@@ -132,6 +144,11 @@ class TokenCodec:
         if self._audience:
             payload["aud"] = self._audience[0] if len(self._audience) == 1 else list(self._audience)
         if token_type is TokenType.ACCESS:
+            if limit is not None:
+                payload[reading.SCOPE] = limit.as_scope()
+                if permissions is not None:
+                    told = Grants.of_valid(valid_grants(list(permissions)))
+                    permissions = told.limited_to(limit).all
             if permissions is None:
                 payload["rights"] = reading.RIGHTS_IN_STORE
             else:
@@ -188,9 +205,17 @@ class TokenCodec:
             raise InvalidTokenError("The token is of another type.")
         signer.check(token[: -len(signature) - 1].encode("ascii"), signature)
         claims = reading.parse_object(payload_of(payload), "payload")
+        self.check_recipient(claims)
+        return self._read_claims(signer.key.kid, token_type, claims)
+
+    def check_recipient(self, claims: Mapping[str, Any]) -> None:
+        """Check that claims are of the issuer that is asked for, and meant for this app.
+
+        Raises:
+            InvalidTokenError: they are not.
+        """
         self._check_issuer(claims)
         self._check_audience(claims)
-        return self._read_claims(signer.key.kid, token_type, claims)
 
     def is_own(self, token: str) -> bool:
         """Tell whether a token begins as ours do, which need not be looked into to know whose it is."""
@@ -203,6 +228,12 @@ class TokenCodec:
             key_id: of the token; that of a token which was none of ours is none of our business.
         """
         return not key_id or self._prepared().ring.find(key_id) is not None
+
+    @property
+    def signing_key_id(self) -> str:
+        """The name of the key that signs now; empty where nothing signs any more."""
+        signing = self._prepared().ring.signing
+        return "" if signing is None else signing.kid
 
     def keep_up(self) -> None:
         """Notice changes of the keys, when it is time to look."""
@@ -249,7 +280,11 @@ class TokenCodec:
 
     def _read_claims(self, key_id: str, token_type: TokenType, claims: dict[str, Any]) -> VerifiedToken:
         subject, token_id = reading.text(claims, "sub"), reading.text(claims, "jti")
-        session_id, version = reading.text(claims, "sid"), reading.count(claims, "ver")
+        client_id = reading.client(claims, subject)
+        if client_id is not None and token_type is not TokenType.ACCESS:
+            raise InvalidTokenError("A client has access tokens alone.")
+        session_id = reading.text(claims, "sid") if client_id is None else ""
+        version = reading.count(claims, "ver")
         issued_at, expires_at = reading.date(claims, "iat"), reading.date(claims, "exp")
         not_before = reading.date(claims, "nbf") if "nbf" in claims else None
         authenticated_at = reading.date(claims, "auth_time") if "auth_time" in claims else None
@@ -259,18 +294,22 @@ class TokenCodec:
         access = token_type is TokenType.ACCESS
         if access and self._access_lifetime is not None:
             expires_at = min(expires_at, issued_at + self._access_lifetime)
-        grants = NO_GRANTS
+        grants, limit = NO_GRANTS, None
         if access:
             grants = Grants.of_valid(valid_grants(reading.read_path(claims, self._permissions_path)))
+            limit = reading.limit(claims)
+            if limit is not None:
+                grants = grants.limited_to(limit)
         principal = Principal(
             subject=subject,
             grants=grants,
             roles=reading.names(claims, "roles") if access else frozenset(),
             claims=claims,
             token_id=token_id,
-            session_id=session_id,
+            session_id=session_id or None,
             expiry=expires_at,
             authenticated_at=authenticated_at,
+            client_id=client_id,
         )
         return VerifiedToken(
             type=token_type,
@@ -287,4 +326,5 @@ class TokenCodec:
             claims=principal.claims,
             principal=principal,
             key_id=key_id,
+            limit=limit,
         )

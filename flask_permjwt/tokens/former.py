@@ -17,6 +17,7 @@ from flask_permjwt.tokens.prepared import read_header
 from flask_permjwt.tokens.signatures import Signer
 
 _TYP: Final = "JWT"
+_NUMBERS: Final[tuple[object, ...]] = (int, float)
 
 
 class FormerType(StrEnum):
@@ -32,18 +33,18 @@ class FormerToken:
 
     Attributes:
         type: what it is for.
-        subject: its identity, as text.
+        subject: its identity, as text; None where it is none and need not be.
         token_id: ``jti``.
         issued_at: ``iat``, in seconds since 1970-01-01 UTC.
         expires_at: ``exp``, likewise.
-        fresh: it was issued to somebody who had just proved who they are.
+        fresh: it was issued to somebody who had just proved who they are, and still counts as such.
         csrf: the CSRF value that is bound to it, if it was issued for a cookie.
         header: its header.
         claims: everything it says.
     """
 
     type: FormerType
-    subject: str
+    subject: str | None
     token_id: str
     issued_at: float
     expires_at: float
@@ -59,8 +60,11 @@ class FormerCodec:
     Args:
         keys: what verifies them: one for each algorithm.
         identity: the claim that says whose they are (``JWT_IDENTITY_CLAIM``).
-        issuer: ``iss``, required when given.
-        audience: ``aud``: one of them is required; empty for none.
+        any_identity: it may be anything, for whoever calls knows what to make of it; else it is text or a whole
+            number.
+        issuer: ``iss``: one of them is required; empty for none.
+        audience: ``aud``: a token that names any must name one of them.
+        needs_audience: it must name one, where there is any.
         leeway: seconds by which clocks may differ.
         issued_until: no such token was issued after that moment, in seconds since 1970-01-01 UTC; None where that
             is not known.
@@ -72,16 +76,20 @@ class FormerCodec:
         keys: Iterable[Key],
         *,
         identity: str = "sub",
-        issuer: str | None = None,
+        any_identity: bool = False,
+        issuer: tuple[str, ...] = (),
         audience: tuple[str, ...] = (),
+        needs_audience: bool = True,
         leeway: float = 0,
         issued_until: float | None = None,
         ends_at: float | None = None,
     ) -> None:
         self._signers: Final = {key.algorithm: Signer(key) for key in keys}
         self._identity: Final = identity
+        self._any_identity: Final = any_identity
         self._issuer: Final = issuer
         self._audience: Final = audience
+        self._needs_audience: Final = bool(audience) and needs_audience
         self._leeway: Final = leeway
         self._issued_until: Final = issued_until
         self._ends_at: Final = ends_at
@@ -116,7 +124,7 @@ class FormerCodec:
         if claims.get("type") != accepted.value:
             raise InvalidTokenError("The token is of another type.")
         self._check_whose(claims)
-        found = self._read(accepted, header, claims)
+        found = self._read(accepted, header, claims, now)
         self._judge(found, claims, now)
         return found
 
@@ -125,35 +133,45 @@ class FormerCodec:
         return self._signers.get(named) if isinstance(named, str) else None
 
     def _check_whose(self, claims: Mapping[str, Any]) -> None:
-        if self._issuer is not None and claims.get("iss") != self._issuer:
+        issuer = claims.get("iss")
+        if self._issuer and not (isinstance(issuer, str) and issuer in self._issuer):
             raise InvalidTokenError("The token is of another issuer.")
         given = claims.get("aud")
         named = [given] if isinstance(given, str) else given
-        if (named is not None or self._audience) and not (
+        if (named is not None or self._needs_audience) and not (
             isinstance(named, list)
             and all(isinstance(one, str) for one in named)
             and not set(self._audience).isdisjoint(named)
         ):
             raise InvalidTokenError("The token is for another audience.")
 
-    def _read(self, kind: FormerType, header: Mapping[str, Any], claims: dict[str, Any]) -> FormerToken:
-        identity = claims.get(self._identity)
-        if isinstance(identity, int) and not isinstance(identity, bool):
-            # Before 4.7, it wrote numbers as such.
-            claims = {**claims, self._identity: str(identity)}
-        csrf, fresh = claims.get("csrf"), claims.get("fresh")
+    def _read(
+        self, kind: FormerType, header: Mapping[str, Any], claims: dict[str, Any], now: float
+    ) -> FormerToken:
+        csrf, fresh = claims.get("csrf"), claims.get("fresh", False)
         return FormerToken(
             type=kind,
-            subject=reading.text(claims, self._identity),
+            subject=self._subject(claims),
             token_id=reading.text(claims, "jti"),
             issued_at=reading.date(claims, "iat"),
             expires_at=reading.date(claims, "exp"),
             # True, or until when.
-            fresh=fresh is True or (type(fresh) in {int, float}),
+            fresh=fresh is True or (type(fresh) in _NUMBERS and now < fresh),
             csrf=csrf if isinstance(csrf, str) else None,
             header=header,
             claims=claims,
         )
+
+    def _subject(self, claims: Mapping[str, Any]) -> str | None:
+        identity = claims.get(self._identity)
+        if type(identity) is int:
+            # Before 4.7, it wrote numbers as such.
+            identity = str(identity)
+        if not self._any_identity:
+            return reading.text({self._identity: identity}, self._identity)
+        if self._identity not in claims:
+            raise InvalidTokenError(f"The claim {self._identity} is missing or not valid.")
+        return identity if isinstance(identity, str) else None
 
     def _judge(self, token: FormerToken, claims: Mapping[str, Any], now: float) -> None:
         # Written so that a clock which gives no number lets nothing pass.

@@ -187,10 +187,12 @@ def read_private_file(path: Path, *, trusted: frozenset[int] | None = None) -> t
         return None
     except OSError as error:
         raise ConfigurationError(f"the key file {path}: {_reason(error)}") from None
+    about = os.fstat(file)
+    if not stat.S_ISREG(about.st_mode):
+        # Of a directory, Python opens no file.
+        os.close(file)
+        raise ConfigurationError(f"the key file {path} is no regular file")
     with os.fdopen(file, "rb") as opened:
-        about = os.fstat(file)
-        if not stat.S_ISREG(about.st_mode):
-            raise ConfigurationError(f"the key file {path} is no regular file")
         if about.st_uid not in (trusted or _trusted()):
             owner = f"{min(trusted)} (the directory's owner)" if trusted and len(trusted) == 1 else "it"
             raise ConfigurationError(f"the key file {path} belongs to somebody else: chown {owner}")

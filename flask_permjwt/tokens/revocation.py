@@ -147,6 +147,10 @@ class RevocationState:
             return Standing.STALE
         return Standing.CURRENT
 
+    def has_ended(self, link: str) -> bool:
+        """Tell whether a link to a user here, or that there is none, was taken back."""
+        return any(link in one.keys[Kind.SESSION] for one in self._slices)
+
     def is_current(self, subject: str, versions: Mapping[str, int]) -> bool:
         """Tell whether nothing is known that is newer than these rights of a user.
 

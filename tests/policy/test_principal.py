@@ -126,6 +126,11 @@ def test_roles_decide_nothing():
     assert not Principal(subject="u", roles=frozenset({"admin", "*", "a"})).can("a")
 
 
+@pytest.mark.parametrize(("label", "personal"), [(None, False), ("ci", True), ("", True)])
+def test_a_principal_is_personal_when_its_token_has_a_name(label, personal):
+    assert Principal(subject="u", token_name=label).is_personal is personal
+
+
 def test_principals_are_compared_and_hashed_without_their_claims():
     one, other = Principal(subject="u", claims={"a": [1]}), Principal(subject="u", claims={"a": [2]})
     assert one == other

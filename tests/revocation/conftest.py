@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event
 
 from flask_permjwt import (
     PermJWT,
@@ -131,7 +133,7 @@ def wait(fake_clock, steady):
 def make_machine(fake_clock, steady, monkeypatch, make_database_url) -> Iterator:
     """It asks for ``make_database_url`` so that connections are closed before databases are dropped."""
     monkeypatch.setattr(
-        "flask_permjwt.extension.Passwords",
+        "flask_permjwt.shared.Passwords",
         lambda: Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
     )
     made = []
@@ -175,3 +177,25 @@ def pair(make_machine, make_database_url):
         return machines
 
     return make
+
+
+@pytest.fixture
+def statements():
+    """Note what one machine asks its database for."""
+
+    @contextmanager
+    def noting(machine):
+        seen = []
+
+        def note(_connection, _cursor, statement, *_):
+            seen.append(statement)
+
+        with machine.app.app_context():
+            engine = machine.db.engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield seen
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+    return noting

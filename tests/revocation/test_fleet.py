@@ -31,10 +31,10 @@ def revoke_token(machine, login):
 
 def reuse_refresh_token(machine, login):
     client = machine.app.test_client()
-    machine.permjwt._clock.advance(1)
+    machine.permjwt._shared.clock.advance(1)
     for _ in range(2):
         answer = client.post("/auth/refresh", json={"refresh_token": login.refresh_token})
-        machine.permjwt._clock.advance(60)
+        machine.permjwt._shared.clock.advance(60)
     assert answer.status_code == 401
 
 

@@ -175,3 +175,21 @@ def test_a_path_that_no_token_could_hold_is_refused_at_start(path):
 
 def test_a_path_may_be_eight_levels_deep():
     assert len(reading.check_permissions_claim(".".join("abcdefgh"))) == 8
+
+
+@pytest.mark.parametrize(
+    ("claims", "granted"),
+    [({"scope": "a b:*"}, {"a", "b:*"}), ({"scope": ""}, set()), ({"scope": "**"}, set())],
+)
+def test_a_scope_limits_to_its_grants(claims, granted):
+    assert reading.limit(claims).all == granted
+
+
+def test_without_a_scope_there_is_no_limit():
+    assert reading.limit({"permissions": ["a"]}) is None
+
+
+@pytest.mark.parametrize("value", [None, 0, 1.5, True, [], ["a"], {"a": 1}, {}])
+def test_a_scope_that_is_no_string_is_refused_and_never_taken_for_missing(value):
+    with pytest.raises(InvalidTokenError, match="scope"):
+        reading.limit({"scope": value})

@@ -77,8 +77,35 @@ def test_an_identity_that_is_a_number_is_its_digits(make):
 
 
 @pytest.mark.parametrize(
+    ("given", "subject"), [("u1", "u1"), (17, "17"), (True, None), (["u1"], None), ({}, None)]
+)
+def test_where_a_function_reads_it_an_identity_is_anything_that_is_there(make, given, subject):
+    found = make(any_identity=True).decode(token(sub=given), FormerType.ACCESS, now=NOW)
+    assert (found.subject, found.claims["sub"]) == (subject, given)
+    with pytest.raises(InvalidTokenError, match="sub"):
+        make(any_identity=True).decode(token(sub=...), FormerType.ACCESS, now=NOW)
+
+
+def test_an_audience_may_be_one_of_some_or_missing(make):
+    codec = make(audience=("api",), needs_audience=False)
+    assert codec.decode(token(), FormerType.ACCESS, now=NOW)
+    assert codec.decode(token(aud=["api"]), FormerType.ACCESS, now=NOW)
+    with pytest.raises(InvalidTokenError):
+        codec.decode(token(aud="web"), FormerType.ACCESS, now=NOW)
+
+
+@pytest.mark.parametrize(
     ("fresh", "is_fresh"),
-    [(True, True), (NOW + 5, True), (NOW + 0.5, True), (False, False), ("yes", False), (..., False)],
+    [
+        (True, True),
+        (NOW + 5, True),
+        (NOW + 0.5, True),
+        (NOW, False),
+        (1, False),
+        (False, False),
+        ("yes", False),
+        (..., False),
+    ],
 )
 def test_fresh_is_true_or_a_time(make, fresh, is_fresh):
     assert make().decode(token(fresh=fresh), FormerType.ACCESS, now=NOW).fresh is is_fresh
@@ -90,7 +117,7 @@ def test_no_nbf_is_needed_and_a_csrf_value_is_text(make):
 
 
 def test_issuer_and_audience_are_held_against_what_is_set(make):
-    codec = make(issuer="us", audience=("api", "web"))
+    codec = make(issuer=("us",), audience=("api", "web"))
     for audience in ("api", ["web", "other"]):
         assert codec.decode(token(iss="us", aud=audience), FormerType.ACCESS, now=NOW)
     for wrong in (

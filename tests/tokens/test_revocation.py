@@ -207,3 +207,12 @@ def test_after_a_fork_every_token_is_judged_anew_whoever_held_the_lock(state):
     assert state.epoch > epoch
     learn(state, change(Kind.SESSION, "s1"))
     assert state.judge(token()) is Standing.VOID
+
+
+def test_a_link_that_ended_is_told_by_its_name_and_voids_nothing(state):
+    assert not state.has_ended("link of alice")
+    learn(state, change(Kind.SESSION, "link of alice"), change(Kind.SESSION, "s2"))
+    assert state.has_ended("link of alice")
+    assert not state.has_ended("link of bob")
+    assert not state.has_ended("")
+    assert state.judge(token()) is Standing.CURRENT

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from flask_permjwt.errors import ConfigurationError, PermissionSyntaxError
 from flask_permjwt.policy.permissions import parse_grant
+from flask_permjwt.settings.signing import SYNONYMS
+from flask_permjwt.tokens.algorithms import ONE_AND_THE_SAME
 from flask_permjwt.tokens.issuers import addresses
 from flask_permjwt.tokens.issuers.algorithms import FAMILIES, SAFE
 from flask_permjwt.tokens.issuers.mapping import Path as ClaimPath
@@ -251,13 +253,16 @@ def _jwks(where: str, given: object, name: str) -> Mapping[str, Any] | str | Pat
 def _algorithms(where: str, merged: Mapping[str, Any]) -> tuple[str, ...]:
     if merged.get("algorithms") is None:
         return SAFE
-    names = _texts(where, merged, "algorithms", f"some of {', '.join(SAFE)}")
-    for name in names:
+    names: list[str] = []
+    for given in _texts(where, merged, "algorithms", f"some of {', '.join(SAFE)}"):
+        name = SYNONYMS.get(given, given)
+        # Two names of one algorithm (RFC 9864 section 2.2): issuers change from one to the other.
+        names += ONE_AND_THE_SAME if name in ONE_AND_THE_SAME else [name]
         if name not in FAMILIES:
             raise ConfigurationError(
                 f"{where}: {name!r} in 'algorithms' cannot be taken from others: use some of {', '.join(SAFE)}"
             )
-    return names
+    return tuple(dict.fromkeys(names))
 
 
 def _claims(where: str, given: object, demanded: Mapping[str, str]) -> Mapping[str, str]:

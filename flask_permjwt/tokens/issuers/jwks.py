@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from flask_permjwt.tokens.algorithms import ONE_AND_THE_SAME
 from flask_permjwt.tokens.issuers.algorithms import FAMILIES, families_of
 from flask_permjwt.tokens.issuers.signatures import UnusableKeyError, public_key
 from flask_permjwt.tokens.keys import thumbprint
@@ -30,12 +31,15 @@ class PublicKey:
         algorithms: those of its one family that are allowed.
         thumbprint: its own name, whatever it is called (RFC 7638).
         key: the key itself.
+        issuer: for whose tokens it is; None where its set does not say. Not of RFC 7517: Microsoft writes it
+            into keys that several issuers share, and there alone it is looked at.
     """
 
     kid: str | None
     algorithms: frozenset[str]
     thumbprint: str
     key: Any = field(repr=False)
+    issuer: str | None = None
 
 
 class PublishedKeys:
@@ -129,7 +133,14 @@ def _read_key(jwk: object, algorithms: tuple[str, ...]) -> PublicKey:
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= _MAX_KID):
         raise UnusableKeyError("has a name that is no text")
     members = _members(jwk)
-    return PublicKey(kid, _serves(jwk, families, algorithms), thumbprint(members), public_key(members))
+    issuer = jwk.get("issuer")
+    return PublicKey(
+        kid,
+        _serves(jwk, families, algorithms),
+        thumbprint(members),
+        public_key(members),
+        issuer if isinstance(issuer, str) else None,
+    )
 
 
 def _serves(jwk: dict[str, Any], families: tuple[str, ...], algorithms: tuple[str, ...]) -> frozenset[str]:
@@ -137,7 +148,7 @@ def _serves(jwk: dict[str, Any], families: tuple[str, ...], algorithms: tuple[st
     fitting = [one for one in algorithms if FAMILIES[one] in families]
     if "alg" in jwk:
         # EdDSA is the older name of what RFC 9864 calls Ed25519.
-        named = ("EdDSA", "Ed25519") if jwk["alg"] in ("EdDSA", "Ed25519") else (jwk["alg"],)
+        named = ONE_AND_THE_SAME if jwk["alg"] in ONE_AND_THE_SAME else (jwk["alg"],)
         fitting = [one for one in fitting if one in named]
     if not fitting:
         raise UnusableKeyError("is for an algorithm that is not allowed")

@@ -43,6 +43,19 @@ def test_algorithms_are_those_that_are_named():
     assert read(algorithms=["PS256", "RS256"]).algorithms == ("PS256", "RS256")
 
 
+@pytest.mark.parametrize(
+    ("named", "taken"),
+    [
+        (["ESP256", "ESP512"], ("ES256", "ES512")),
+        (["ESP256", "ES256"], ("ES256",)),
+        ("EdDSA", ("EdDSA", "Ed25519")),
+        (["Ed25519", "EdDSA", "RS256"], ("EdDSA", "Ed25519", "RS256")),
+    ],
+)
+def test_the_names_of_rfc_9864_are_taken_for_the_same(named, taken):
+    assert read(algorithms=named).algorithms == taken
+
+
 def test_a_map_gives_one_grant_or_several():
     translate = read(map={"a": "reports:*", "b": ["x:y", "z"]}).translate
     assert (translate("a"), translate("b"), translate("c")) == (("reports:*",), ("x:y", "z"), None)
