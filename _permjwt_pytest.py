@@ -11,21 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from flask_permjwt.testing import PermJWTClient
 
 
 @pytest.fixture
-def permjwt_client(request: pytest.FixtureRequest) -> PermJWTClient:
+# permjwt_client needs a fixture named app that returns your Flask app: write one in conftest.py.
+# (pytest shows these lines where there is none.)
+def permjwt_client(app: Flask) -> PermJWTClient:
     """Return a test client of the fixture ``app`` that can act for users and with permissions."""
     from flask_permjwt.testing import make_client  # noqa: PLC0415
 
-    try:
-        app = request.getfixturevalue("app")
-    except pytest.FixtureLookupError as error:
-        if error.argname != "app":
-            raise
-        pytest.fail(
-            "permjwt_client needs a fixture named app that returns your Flask app: write one in conftest.py",
-            pytrace=False,
-        )
     return make_client(app)

@@ -87,6 +87,13 @@ class CsrfError(UnauthenticatedError):
     default_description = "The CSRF value is missing or does not belong to the cookie."
 
 
+class ForeignOriginError(UnauthenticatedError):
+    """A connection that a page of another site opened, with a cookie that the browser sent along."""
+
+    error = "foreign_origin"
+    default_description = "Connections with a cookie are for pages of this site, and those that it allows."
+
+
 class InsufficientScopeError(AuthError):
     """A valid token that lacks a permission (RFC 6750 section 3.1, ``insufficient_scope``).
 
@@ -345,6 +352,29 @@ class UnknownSessionError(AuthError):
     error = "unknown_session"
     status = 404
     default_description = "There is no such session."
+
+
+class UnknownTokenError(AuthError):
+    """A personal access token that does not exist, or is somebody else's."""
+
+    error = "unknown_token"
+    status = 404
+    default_description = "There is no such token."
+
+
+class TooManyTokensError(AccountError):
+    """One personal access token more than a user may have."""
+
+    error = "too_many_tokens"
+    default_description = "There are as many personal access tokens as there may be: revoke one first."
+
+
+class NoTicketError(AuthError):
+    """A ticket that a token asked for which is not that of a login session, with all that its user may do."""
+
+    error = "ticket_refused"
+    status = 403
+    default_description = "Tickets are given for the tokens of a login, and to paths that take them."
 
 
 class FeatureOffError(AuthError):

@@ -11,8 +11,8 @@ import click
 from flask import Flask
 
 from flask_permjwt.errors import ConfigurationError
-from flask_permjwt.setting_contradictions import refuse_two_places
 from flask_permjwt.settings import Settings
+from flask_permjwt.settings.contradictions import refuse_two_places
 from flask_permjwt.tokens.algorithms import algorithm
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.key_source import FixedKeys, KeySource, Reader, WatchedKeys
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 _MAKE_ONE: Final = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(64))"'
 
-_GROUP: Final = "permjwt"
+_COMMANDS: Final = frozenset({"permjwt", "db", "shell", "routes"})
+"""Commands, of ours, of Flask-Migrate and of Flask, that serve nobody: they do without a key that signs.
+
+A command of any other name may be a server.
+"""
+_WITH_VALUE: Final = frozenset({"-A", "--app", "-e", "--env-file"})
+"""Options of ``flask`` after which comes something that is no command."""
 
 _log = logging.getLogger("flask_permjwt")
 
@@ -80,7 +86,7 @@ def app_keys(
         # Commands that are about keys read them again, and say what is wrong.
         _leniently(directory) if is_command else directory.read,
         also=others,
-        refresh=settings.keys_refresh,
+        refresh=settings.keys_reread,
         lasts=tokens_last(settings),
         clock=clock,
         monotonic=monotonic,
@@ -132,7 +138,7 @@ def _signing_key(app: Flask, settings: Settings) -> Key:
     if not algorithm(settings.algorithm).secret_size:
         raise ConfigurationError(
             f"PERMJWT_ALGORITHM {settings.algorithm} needs a key pair: set PERMJWT_PRIVATE_KEY, PERMJWT_KEY_FILE "
-            "or PERMJWT_KEYS_DIR"
+            "or PERMJWT_KEYS_DIR, where flask permjwt keys generate makes one"
         )
     return _secret_key(app, settings)
 
@@ -179,9 +185,17 @@ def _key_in_file(app: Flask, settings: Settings, path: str) -> Key:
     from flask_permjwt.tokens.key_files import read_private_file  # noqa: PLC0415  # as above
     from flask_permjwt.tokens.pairs import is_pair  # noqa: PLC0415
 
-    found = read_private_file(Path(path))
+    try:
+        there = Path(path).exists()
+    except (OSError, ValueError):  # longer than any name of a file, or with a NUL in it
+        there = False
+    found = read_private_file(Path(path)) if there else None
     if found is None:
-        raise ConfigurationError(f"PERMJWT_KEY_FILE {path}: there is no such file")
+        # What was given is not repeated: it may be a key, and no name at all.
+        raise ConfigurationError(
+            "PERMJWT_KEY_FILE: there is no such file; a key itself is given as PERMJWT_PRIVATE_KEY, and a secret "
+            "as PERMJWT_SECRET_KEY"
+        )
     data = found[0]
     if is_pair(data):
         return _pair(settings, "PERMJWT_KEY_FILE", data)
@@ -201,16 +215,27 @@ def _verification_keys(app: Flask, settings: Settings, given: object) -> tuple[K
 
 
 def _is_command() -> bool:
-    """Tell whether this is a command of ours and no server, which a command of another name may be."""
+    """Tell whether this is a command that serves nobody."""
     context = click.get_current_context(silent=True)
     if context is None:
         return False
-    # Flask loads the app before it knows the command, by which the group of ours comes.
-    names = {*sys.argv[1:], context.info_name}
+    command = None
     while context.parent is not None:
+        command = context.info_name
         context = context.parent
-        names.add(context.info_name)
-    return _GROUP in names
+    # Flask loads the app before it knows the command, by which the group of ours comes.
+    return (_first_word(sys.argv[1:]) if command is None else command) in _COMMANDS
+
+
+def _first_word(arguments: Sequence[str]) -> str | None:
+    """Return the first argument that is neither an option nor the value of one: an app may be called as we are."""
+    left = iter(arguments)
+    for one in left:
+        if one in _WITH_VALUE:
+            next(left, None)
+        elif not one.startswith("-"):
+            return one
+    return None
 
 
 def _key(app: Flask, setting: str, secret: bytes, name: str) -> Key:

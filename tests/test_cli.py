@@ -11,11 +11,12 @@ from sqlalchemy import update
 
 from flask_permjwt import InvalidCredentialsError, PermJWT, public, requires_login, requires_permissions
 from flask_permjwt.errors import BusyError
+from flask_permjwt.policy.permissions import Grants
 
 
 @pytest.fixture
 def app(monkeypatch, fast_passwords):
-    monkeypatch.setattr("flask_permjwt.extension.Passwords", lambda: fast_passwords)
+    monkeypatch.setattr("flask_permjwt.shared.Passwords", lambda: fast_passwords)
     app = Flask(__name__, static_folder=None)
     app.config.update(TESTING=True, SECRET_KEY=secrets.token_hex(32), SQLALCHEMY_DATABASE_URI="sqlite://")
     db = SQLAlchemy(app)
@@ -286,6 +287,44 @@ def test_sessions_are_listed_and_ended(run, alice, opened, state):
     assert run("logout", "alice").output == "Ended 1 session of alice.\n"
     refused = run("logout", "alice", "--session", "0" * 32)
     assert (refused.exit_code, "has no session" in refused.output) == (1, True)
+
+
+@pytest.fixture
+def personal(state, alice, users):
+    def make(label="ci"):
+        made = state.personal.create(
+            alice.public_id, 1, label, ["reports:read"], within=Grants(["*"]), lifetime=86400, at_most=9
+        )
+        users.commit()
+        return made
+
+    users.grant(alice, "reports:read")
+    users.commit()
+    return make
+
+
+def test_personal_tokens_are_listed_and_revoked_and_never_shown(run, personal):
+    assert run("tokens", "list", "alice").output == "alice has no personal access tokens.\n"
+    first, second, third = personal(), personal("\u202edeploy"), personal()
+    ids = [one.row.id for one in (first, second, third)]
+    output = run("tokens", "list", "alice").output
+    assert all(one in output for one in ids)
+    assert "reports:read" in output
+    assert "\\u202edeploy" in output
+    assert not any(one.text in output for one in (first, second, third))
+    assert run("tokens", "revoke", "alice", ids[0], ids[0]).output == "Revoked 1 token of alice.\n"
+    assert ids[0] not in run("tokens", "list", "alice").output
+    refused = run("tokens", "revoke", "alice", ids[1], ids[0])
+    assert (refused.exit_code, "has no token" in refused.output) == (1, True)
+    assert ids[1] in run("tokens", "list", "alice").output
+    assert run("tokens", "revoke", "alice", "--all").output == "Revoked 2 tokens of alice.\n"
+    assert run("tokens", "list", "alice").output == "alice has no personal access tokens.\n"
+
+
+@pytest.mark.parametrize("arguments", [("alice",), ("alice", "0" * 32, "--all")])
+def test_which_personal_tokens_are_revoked_is_said_in_one_way(run, alice, arguments):
+    refused = run("tokens", "revoke", *arguments)
+    assert (refused.exit_code, "--all" in refused.output) == (2, True)
 
 
 def test_prune_removes_what_expired(run, app, alice, opened, state):

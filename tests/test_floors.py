@@ -9,9 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "flask_permjwt"
 
 FLOORS = [
     "errors",
+    "oauth_errors",
     "signals",
-    "setting_types",
-    "setting_contradictions",
     "settings",
     "policy",
     "tokens",
@@ -20,15 +19,20 @@ FLOORS = [
     "providers",
     "web",
     "api",
+    "openapi",
+    "live",
     "cli",
     "testing",
     "signing",
+    "shared",
+    "assembly",
     "extension",
     "__init__",
 ]
 
 FORBIDDEN = {
     "errors": {"flask", "werkzeug", "sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
+    "oauth_errors": {"flask", "werkzeug", "sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
     "signals": {"flask", "werkzeug", "sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
     "settings": {"flask", "werkzeug", "sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
     "policy": {"flask", "werkzeug", "sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
@@ -38,6 +42,8 @@ FORBIDDEN = {
     "providers": {"sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2", "flask", "werkzeug"},
     "web": {"sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
     "api": {"sqlalchemy", "flask_sqlalchemy", "jwt", "argon2"},
+    "openapi": {"sqlalchemy", "flask_sqlalchemy", "jwt", "argon2"},
+    "live": {"sqlalchemy", "flask_sqlalchemy", "jwt", "marshmallow", "argon2"},
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

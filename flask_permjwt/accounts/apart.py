@@ -33,6 +33,37 @@ def apart(db: SQLAlchemy, model: type[Any], *, writes: bool = True) -> Iterator[
         yield session
 
 
+@contextmanager
+def at_once(db: SQLAlchemy, model: type[Any]) -> Iterator[Connection | None]:
+    """Yield a connection for a small write that waits for nobody, committed at the end of the block.
+
+    On SQLite, whoever would have to wait gets an OperationalError; elsewhere, the block skips what is locked. None
+    is yielded where ``apart`` would, in memory.
+
+    Args:
+        db: the app's Flask-SQLAlchemy object.
+        model: a class that tells which database is meant.
+    """
+    if is_private(db, model):
+        with apart(db, model) as session:
+            yield None if session is None else session.connection()
+        return
+    with db.session.get_bind(mapper=model.__mapper__).engine.connect() as connection:
+        if connection.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
+        # Not through SQLAlchemy, which would begin a transaction for it.
+        driver: Any = connection.connection.driver_connection
+        (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+        driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {patience}")
+
+
 def is_private(db: SQLAlchemy, model: type[Any]) -> bool:
     """Tell whether no other process can reach the database: it is in memory, and all share its connection."""
     bind = db.session.get_bind(mapper=model.__mapper__)

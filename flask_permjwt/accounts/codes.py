@@ -12,6 +12,7 @@ from flask_permjwt.accounts.bites import delete_some
 from flask_permjwt.accounts.inserts import changed_rows, insert_if_absent
 from flask_permjwt.accounts.models import Models
 from flask_permjwt.accounts.moments import to_datetime
+from flask_permjwt.accounts.savepoints import AnySession
 
 _BYTES: Final = 32
 
@@ -34,19 +35,28 @@ class Code:
 
 
 class Codes:
-    """The codes of one ``db``. Everything joins ``db.session``.
+    """The codes of one ``db``. Everything joins ``db.session``, or the session that is given.
 
     Args:
         db: the app's Flask-SQLAlchemy object.
         models: its models.
+        session: where to work instead of ``db.session``.
     """
 
-    def __init__(self, db: SQLAlchemy, models: Models) -> None:
+    def __init__(self, db: SQLAlchemy, models: Models, session: AnySession | None = None) -> None:
         self._db: Final = db
+        self._models: Final = models
+        self._session: Final[AnySession] = session or db.session
         self._model: Final = models.code
         self._bind: Final = {"mapper": models.code.__mapper__}  # type: ignore[attr-defined]  # by build_models
 
-    def make(self, purpose: str, subject: str, *, now: int, lifetime: int, detail: str | None = None) -> str:
+    def inside(self, session: AnySession) -> "Codes":
+        """Return the same codes, reached through another SQLAlchemy session."""
+        return Codes(self._db, self._models, session)
+
+    def make(
+        self, purpose: str, subject: str, *, now: int, lifetime: int, detail: str | None = None, prefix: str = ""
+    ) -> str:
         """Make a code of 256 random bits. Of the row, nobody can make it again.
 
         Args:
@@ -56,8 +66,9 @@ class Codes:
             now: seconds since 1970-01-01 UTC.
             lifetime: in seconds.
             detail: what it is bound to.
+            prefix: what the code begins with, by which people and scanners tell what it is.
         """
-        code = secrets.token_urlsafe(_BYTES)
+        code = prefix + secrets.token_urlsafe(_BYTES)
         row = {
             "digest": _digest(code),
             "purpose": purpose,
@@ -66,13 +77,13 @@ class Codes:
             "created_at": to_datetime(now),
             "expires_at": to_datetime(now + lifetime),
         }
-        self._db.session.execute(insert(self._model).values(**row), bind_arguments=self._bind)
+        self._session.execute(insert(self._model).values(**row), bind_arguments=self._bind)
         return code
 
     def find(self, purpose: str, code: str, *, now: int) -> Code | None:
         """Return what a code stands for, without using it up; None when it is good for nothing."""
         model, digest = self._model, _digest(code)
-        row = self._db.session.execute(
+        row = self._session.execute(
             select(model.digest, model.subject, model.detail).where(
                 model.digest == digest, model.purpose == purpose, model.expires_at > to_datetime(now)
             ),
@@ -85,7 +96,7 @@ class Codes:
     def use_up(self, code: Code) -> bool:
         """Use a code up; of several who try at once, one is told True."""
         found = delete(self._model).where(self._model.digest == code.digest)
-        return changed_rows(self._db.session.execute(found, bind_arguments=self._bind)) == 1
+        return changed_rows(self._session.execute(found, bind_arguments=self._bind)) == 1
 
     def spend(self, purpose: str, text: str, *, now: int, lifetime: int) -> bool:
         """Note that a text which nobody wrote down was used; of several who try at once, one is told True.
@@ -104,22 +115,22 @@ class Codes:
             "created_at": to_datetime(now),
             "expires_at": to_datetime(now + lifetime),
         }
-        return insert_if_absent(self._db.session, self._model, self._model.__table__, row)  # type: ignore[attr-defined]  # mapped by build_models
+        return insert_if_absent(self._session, self._model, self._model.__table__, row)  # type: ignore[attr-defined]  # mapped by build_models
 
     def forget(self, purpose: str, subject: str) -> None:
         """Void all codes of a user for one purpose."""
         model = self._model
-        digests = self._db.session.scalars(
+        digests = self._session.scalars(
             select(model.digest).where(model.subject == subject, model.purpose == purpose),
             bind_arguments=self._bind,
         ).all()
         if digests:
-            self._db.session.execute(delete(model).where(model.digest.in_(digests)), bind_arguments=self._bind)
+            self._session.execute(delete(model).where(model.digest.in_(digests)), bind_arguments=self._bind)
 
     def prune(self, *, now: float, limit: int) -> int:
         """Delete codes that have expired, at most so many; return how many."""
         model = self._model
-        return delete_some(self._db.session, model, model.digest, model.expires_at <= to_datetime(now), limit)
+        return delete_some(self._session, model, model.digest, model.expires_at <= to_datetime(now), limit)
 
 
 def _digest(code: str) -> str:

@@ -2,7 +2,7 @@
 
 import secrets
 
-from sqlalchemy import BigInteger, Integer, String
+from sqlalchemy import BigInteger, Integer, String, Text
 from sqlalchemy.types import TypeEngine
 
 
@@ -12,6 +12,11 @@ def text_column(length: int) -> String:
     MySQL's and MariaDB's default collations take ``é`` for ``e`` and ``A`` for ``a``: there, a binary one.
     """
     return String(length).with_variant(String(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+def long_text_column() -> Text:
+    """Return a type for text of any length that compares as that of ``text_column``."""
+    return Text().with_variant(Text(collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
 def serial_column() -> TypeEngine[int]:

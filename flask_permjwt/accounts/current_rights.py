@@ -3,13 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_permjwt.accounts.apart import apart
+from flask_permjwt.accounts.clients import Clients
 from flask_permjwt.accounts.store import Rights, UserStore
 from flask_permjwt.errors import AuthError, InvalidTokenError, OutdatedError
 from flask_permjwt.policy.permissions import Grants, valid_grants
@@ -49,6 +50,7 @@ class CurrentRights:
         db: the app's Flask-SQLAlchemy object.
         model: a class that tells which database is meant.
         store: where users live.
+        clients: where clients live, whose rights are read and remembered as those of users are.
         is_current: tells whether no change is known that is newer than what was counted for a user.
         lasts: for how many seconds changes are known; what was read before is not taken for current.
         size: users whose rights are remembered at most.
@@ -60,6 +62,7 @@ class CurrentRights:
         db: SQLAlchemy,
         model: type[Any],
         store: UserStore[Any],
+        clients: Clients,
         *,
         is_current: Callable[[str, Mapping[str, int]], bool],
         lasts: float,
@@ -69,13 +72,14 @@ class CurrentRights:
         self._db: Final = db
         self._model: Final = model
         self._store: Final = store
+        self._clients: Final = clients
         self._is_current: Final = is_current
         self._lasts: Final = lasts
         self._monotonic: Final = monotonic
         self._held: Final[BoundedCache[HeldRights]] = BoundedCache(size)
 
     def of(self, token: VerifiedToken) -> HeldRights:
-        """Return what the user of a token may do now.
+        """Return what the user of a token may do now, within the limit of the token.
 
         Raises:
             InvalidTokenError: the user is gone or disabled, or has voided the token.
@@ -90,14 +94,16 @@ class CurrentRights:
             or not self._is_current(subject, held.versions)
         ):
             held = self._read(token)
-        return held
+        # What is remembered is the user's, whatever token asked for it.
+        return held if token.limit is None else replace(held, grants=held.grants.limited_to(token.limit))
 
     def _read(self, token: VerifiedToken) -> HeldRights:
         read_at = self._monotonic()
-        inside = getattr(self._store, "inside", None)
+        owners = self._store if token.principal.client_id is None else self._clients
+        inside = getattr(owners, "inside", None)
         if inside is None:
             try:
-                rights = self._ask(self._store, token)
+                rights = self._ask(owners, token)
             except AuthError:
                 raise
             except Exception as error:  # noqa: BLE001  # a store of the app's own: it cannot be asked, whatever it is
@@ -115,11 +121,11 @@ class CurrentRights:
             raise OutdatedError from None
         return self._hold(token, read_at, rights, is_settled=session is not None)
 
-    def _ask(self, store: UserStore[Any], token: VerifiedToken) -> Rights:
-        user = store.get(token.subject)
-        if user is None or not user.active or user.token_version != token.version:
+    def _ask(self, owners: UserStore[Any] | Clients, token: VerifiedToken) -> Rights:
+        owner = owners.get(token.subject)
+        if owner is None or not owner.active or owner.token_version != token.version:
             raise InvalidTokenError("The token's user is no longer active.")
-        return store.rights(user)
+        return owners.rights(owner)
 
     def _hold(self, token: VerifiedToken, read_at: float, rights: Rights, *, is_settled: bool) -> HeldRights:
         held = HeldRights(

@@ -6,15 +6,17 @@ moment ago counts. What was used up or logged out is written down as the hash of
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Final
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Integer, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_permjwt.accounts.apart import apart
 from flask_permjwt.accounts.former_config import FormerConfig
+from flask_permjwt.accounts.former_keys import check_key, find_by_key
 from flask_permjwt.accounts.inserts import insert_if_absent
 from flask_permjwt.accounts.issuing import IssuedTokens
 from flask_permjwt.accounts.models import Models
@@ -54,6 +56,9 @@ class FormerTokens:
         store: where users live.
         accounts: opens sessions.
         clock: returns the time in seconds since 1970-01-01 UTC.
+
+    Raises:
+        ConfigurationError: users are to be found by a key, and are kept elsewhere.
     """
 
     def __init__(
@@ -75,6 +80,8 @@ class FormerTokens:
         self._accounts: Final = accounts
         self._grace: Final = settings.refresh_grace
         self._user_by: Final = _function(settings.flask_jwt_extended_user)
+        if self._user_by == "id":
+            check_key(models.user)
         self._is_blocked: Final = _function(settings.flask_jwt_extended_blocklist)
         self._clock: Final = clock
 
@@ -164,6 +171,7 @@ class FormerTokens:
             address=address,
             ends_at=int(token.expires_at),
             is_proved=False,
+            version=_FIRST_VERSION,
         )
         model = self._models.code
         found = update(model).where(model.digest == _digest(token)).values(detail=issued.session_id)
@@ -209,12 +217,11 @@ class FormerTokens:
         """
         user = self._find(session, store, token)
         until = self.config.issued_until
-        created_at = getattr(user, "created_at", None)
         if (
             user is None
             or not user.active
             or user.token_version != _FIRST_VERSION
-            or (until is not None and created_at is not None and to_seconds(created_at) > until)
+            or (until is not None and _created(user) > until)
         ):
             raise InvalidTokenError(_GONE)
         return user
@@ -224,22 +231,15 @@ class FormerTokens:
         if not isinstance(by, str):
             found = by(dict(token.header), dict(token.claims))
             return None if found is None else store.get(found.public_id)
+        if subject is None:
+            return None
         if by == "public_id":
             return store.get(subject)
         if by == "id":
-            return self._by_key(session, subject)
+            return find_by_key(session, self._models.user, subject)
         found = store.find(subject)
         # Compared exactly: that one finds names in any case, and addresses too.
         return found if found is not None and getattr(found, by) == subject else None
-
-    def _by_key(self, session: AnySession, subject: str) -> Any:
-        model = self._models.user
-        column = next(iter(model.__table__.primary_key.columns))
-        is_number = isinstance(column.type, Integer)
-        if is_number and not (subject.isascii() and subject.isdigit() and len(subject) < 19):  # noqa: PLR2004  # 64 bits
-            return None
-        found = session.scalar(select(model).where(column == (int(subject) if is_number else subject)))
-        return found if found is not None and str(getattr(found, column.key)) == subject else None
 
     def _row(self, session: AnySession, token: FormerToken, *, lock: bool = False) -> Any:
         model = self._models.code
@@ -267,9 +267,17 @@ class FormerTokens:
         if row is None or not row.detail:
             raise InvalidTokenError(_USED)
         if self._grace > 0 and abs(now - to_seconds(row.created_at)) <= self._grace:
-            return self._accounts.resume_session(row.detail, subject, bind_csrf=bind_csrf)
+            return self._accounts.resume_session(row.detail, subject, bind_csrf=bind_csrf, version=_FIRST_VERSION)
         self._accounts.end_if_living(row.detail, subject, reused=True)
         raise InvalidTokenError(_USED)
+
+
+def _created(user: Any) -> float:
+    """Return when a user was created, in seconds since 1970-01-01 UTC; 0 where the store does not say."""
+    given = getattr(user, "created_at", None)
+    if isinstance(given, datetime):
+        return to_seconds(given if given.tzinfo is None else given.astimezone(UTC))
+    return float(given) if isinstance(given, int | float) else 0
 
 
 def _function(given: Any) -> Any:

@@ -1,7 +1,9 @@
 """What is kept of the settings of Flask-JWT-Extended while its tokens are taken: its own ``JWT_*`` keys."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from flask_permjwt.errors import ConfigurationError
@@ -45,24 +47,28 @@ def read_former(config: Mapping[str, Any], settings: Settings, *, allow_weak: bo
         allow_weak: let a secret of few different bytes pass; for tests.
 
     Raises:
-        ConfigurationError: there is no good key, or the algorithms are of several kinds.
+        ConfigurationError: there is no good key, the algorithms are of several kinds, or a value is of no use.
     """
     given = settings.accept_flask_jwt_extended
     until = None if isinstance(given, bool) or given is None else given
-    audience = config.get("JWT_DECODE_AUDIENCE") or ()
-    leeway = config.get("JWT_DECODE_LEEWAY", 0)
+    # Without JWT_DECODE_AUDIENCE it took any audience, or none. Here it may be the one that it wrote itself.
+    needs_audience = config.get("JWT_DECODE_AUDIENCE") is not None
+    audience = "JWT_DECODE_AUDIENCE" if needs_audience else "JWT_ENCODE_AUDIENCE"
+    by = settings.flask_jwt_extended_user
     codec = FormerCodec(
         _keys(config, allow_weak=allow_weak),
-        identity=config.get("JWT_IDENTITY_CLAIM", "sub"),
-        issuer=config.get("JWT_DECODE_ISSUER"),
-        audience=(audience,) if isinstance(audience, str) else tuple(audience),
-        leeway=float(getattr(leeway, "total_seconds", lambda: leeway)()),
+        identity=_text(config, "JWT_IDENTITY_CLAIM", "sub"),
+        any_identity=not isinstance(by, str) or ":" in by,
+        issuer=_texts(config, "JWT_DECODE_ISSUER"),
+        audience=_texts(config, audience),
+        needs_audience=needs_audience,
+        leeway=_leeway(config),
         issued_until=until,
         ends_at=None if until is None else until + settings.refresh_token_expires,
     )
     access, refresh = (
-        config.get("JWT_ACCESS_COOKIE_NAME", "access_token_cookie"),
-        config.get("JWT_REFRESH_COOKIE_NAME", "refresh_token_cookie"),
+        _text(config, "JWT_ACCESS_COOKIE_NAME", "access_token_cookie"),
+        _text(config, "JWT_REFRESH_COOKIE_NAME", "refresh_token_cookie"),
     )
     return FormerConfig(
         codec=codec,
@@ -70,29 +76,55 @@ def read_former(config: Mapping[str, Any], settings: Settings, *, allow_weak: bo
         access_cookie=access,
         refresh_cookie=refresh,
         csrf_headers=(
-            config.get("JWT_ACCESS_CSRF_HEADER_NAME", "X-CSRF-TOKEN"),
-            config.get("JWT_REFRESH_CSRF_HEADER_NAME", "X-CSRF-TOKEN"),
+            _text(config, "JWT_ACCESS_CSRF_HEADER_NAME", "X-CSRF-TOKEN"),
+            _text(config, "JWT_REFRESH_CSRF_HEADER_NAME", "X-CSRF-TOKEN"),
         ),
         cookies=(
-            (access, config.get("JWT_ACCESS_COOKIE_PATH", "/")),
-            (refresh, config.get("JWT_REFRESH_COOKIE_PATH", "/")),
+            (access, _text(config, "JWT_ACCESS_COOKIE_PATH", "/")),
+            (refresh, _text(config, "JWT_REFRESH_COOKIE_PATH", "/")),
             (
-                config.get("JWT_ACCESS_CSRF_COOKIE_NAME", "csrf_access_token"),
-                config.get("JWT_ACCESS_CSRF_COOKIE_PATH", "/"),
+                _text(config, "JWT_ACCESS_CSRF_COOKIE_NAME", "csrf_access_token"),
+                _text(config, "JWT_ACCESS_CSRF_COOKIE_PATH", "/"),
             ),
             (
-                config.get("JWT_REFRESH_CSRF_COOKIE_NAME", "csrf_refresh_token"),
-                config.get("JWT_REFRESH_CSRF_COOKIE_PATH", "/"),
+                _text(config, "JWT_REFRESH_CSRF_COOKIE_NAME", "csrf_refresh_token"),
+                _text(config, "JWT_REFRESH_CSRF_COOKIE_PATH", "/"),
             ),
         ),
         domain=config.get("JWT_COOKIE_DOMAIN"),
     )
 
 
+def _text(config: Mapping[str, Any], name: str, default: str) -> str:
+    given = config.get(name) or default
+    if not isinstance(given, str):
+        raise ConfigurationError(f"{name} must be text, as Flask-JWT-Extended had it, not {type(given).__name__}")
+    return given
+
+
+def _texts(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    given = config.get(name) or ()
+    found = (given,) if isinstance(given, str) else given
+    if not isinstance(found, Iterable) or not all(isinstance(one, str) for one in found):
+        raise ConfigurationError(f"{name} must be text or a list of texts, as Flask-JWT-Extended had it")
+    return tuple(found)
+
+
+def _leeway(config: Mapping[str, Any]) -> float:
+    given = config.get("JWT_DECODE_LEEWAY") or 0
+    try:
+        seconds = given.total_seconds() if isinstance(given, timedelta) else float(given)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ConfigurationError("JWT_DECODE_LEEWAY must be a timedelta or a number of seconds, zero or more")
+    return seconds
+
+
 def _keys(config: Mapping[str, Any], *, allow_weak: bool) -> list[Key]:
     """Return the key for each algorithm; as there, one key is for all of them, so they must be of one kind."""
     signing = config.get("JWT_ALGORITHM", "HS256")
-    names = {signing, *(config.get("JWT_DECODE_ALGORITHMS") or ())}
+    names = {signing, *_texts(config, "JWT_DECODE_ALGORITHMS")}
     kinds = {bool(algorithm(name).secret_size) for name in names}
     if len(kinds) > 1:
         raise ConfigurationError(
@@ -101,7 +133,7 @@ def _keys(config: Mapping[str, Any], *, allow_weak: bool) -> list[Key]:
         )
     if algorithm(signing).secret_size:
         secret = config.get("JWT_SECRET_KEY") or config.get("SECRET_KEY")
-        if not secret:
+        if not secret or not isinstance(secret, str | bytes):
             raise ConfigurationError(f"{SETTING} needs the JWT_SECRET_KEY that the tokens were signed with")
         return [
             _named("JWT_SECRET_KEY", lambda name=name: hmac_key(secret, name, allow_weak=allow_weak))

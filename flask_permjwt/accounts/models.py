@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    MetaData,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
@@ -30,8 +31,10 @@ from flask_permjwt.accounts.names import check_email, check_role_name, check_use
 from flask_permjwt.accounts.records import (
     AuditMixin,
     ChangeMixin,
+    ClientMixin,
     CodeMixin,
     IdentityMixin,
+    PersonalTokenMixin,
     RotationMixin,
     SessionMixin,
 )
@@ -128,6 +131,9 @@ class Models:
         change: an entry of the revocation feed.
         audit: what happened.
         identity: somebody as another issuer knows them.
+        personal: a personal access token.
+        client: a service account.
+        client_permissions: what was granted to clients: ``client_id`` (their primary key), ``permission``.
         user: the app's own class, or ours.
         role: a role.
         user_permissions: what was granted to users directly: ``user_id``, ``permission``.
@@ -142,6 +148,9 @@ class Models:
     change: type[ChangeMixin]
     audit: type[AuditMixin]
     identity: type[IdentityMixin]
+    personal: type[PersonalTokenMixin]
+    client: type[ClientMixin]
+    client_permissions: Table
     user: Any = None
     role: Any = None
     user_permissions: Any = None
@@ -193,36 +202,38 @@ def _build(db: SQLAlchemy, user_model: type[Any] | None) -> Models:
     role = _declare(db, "PermJWTRole", RoleMixin, "permjwt_roles", bind_key)
     roles = _complete_table(role, "public_id", "name_key")
 
-    def link(name: str, *keys: tuple[str, Column[Any] | None]) -> Table:
-        table = Table(
-            name,
-            roles.metadata,
-            *(
-                Column(key, text_column(255))
-                if target is None
-                else Column(
-                    key,
-                    target.type,
-                    ForeignKey(target, name=conv(f"fk_{name}_{key}"), ondelete="CASCADE"),
-                )
-                for key, target in keys
-            ),
-        )
-        table.append_constraint(PrimaryKeyConstraint(*table.c, name=conv(f"pk_{name}")))
-        return table
-
     user_key, role_key = ("user_id", user_id), ("role_id", roles.c.id)
-    user_roles = link("permjwt_user_roles", user_key, role_key)
+    user_roles = _link(roles.metadata, "permjwt_user_roles", user_key, role_key)
     # The primary key begins with the user: this is the way back, for a role that is deleted.
     Index(conv("ix_permjwt_user_roles_role_id"), user_roles.c.role_id)
     return Models(
         **_records(db, bind_key),
         user=user,
         role=role,
-        user_permissions=link("permjwt_user_permissions", user_key, ("permission", None)),
-        role_permissions=link("permjwt_role_permissions", role_key, ("permission", None)),
+        user_permissions=_link(roles.metadata, "permjwt_user_permissions", user_key, ("permission", None)),
+        role_permissions=_link(roles.metadata, "permjwt_role_permissions", role_key, ("permission", None)),
         user_roles=user_roles,
     )
+
+
+def _link(metadata: MetaData, name: str, *keys: tuple[str, Column[Any] | None]) -> Table:
+    """Declare a table of pairs, or of owners and permissions, in which each stands once."""
+    table = Table(
+        name,
+        metadata,
+        *(
+            Column(key, text_column(255))
+            if target is None
+            else Column(
+                key,
+                target.type,
+                ForeignKey(target, name=conv(f"fk_{name}_{key}"), ondelete="CASCADE"),
+            )
+            for key, target in keys
+        ),
+    )
+    table.append_constraint(PrimaryKeyConstraint(*table.c, name=conv(f"pk_{name}")))
+    return table
 
 
 def _records(db: SQLAlchemy, bind_key: str | None) -> dict[str, Any]:
@@ -235,6 +246,7 @@ def _records(db: SQLAlchemy, bind_key: str | None) -> dict[str, Any]:
         ("Change", ChangeMixin, "permjwt_changes", (("expires_at",),)),
         ("Audit", AuditMixin, "permjwt_audit", (("subject", "at"), ("at",))),
         ("Identity", IdentityMixin, "permjwt_identities", (("owner",),)),
+        ("Personal", PersonalTokenMixin, "permjwt_personal_tokens", (("owner",), ("expires_at",))),
     ):
         model = _declare(db, f"PermJWT{name}", mixin, table, bind_key)
         columns = _complete_table(model).c
@@ -246,6 +258,12 @@ def _records(db: SQLAlchemy, bind_key: str | None) -> dict[str, Any]:
         UniqueConstraint(
             identities.c.issuer, identities.c.subject, name=conv("uq_permjwt_identities_issuer_subject")
         )
+    )
+    _complete_table(declared["personal"], "digest")
+    declared["client"] = client = _declare(db, "PermJWTClient", ClientMixin, "permjwt_clients", bind_key)
+    clients = _complete_table(client, "client_id", "name_key")
+    declared["client_permissions"] = _link(
+        clients.metadata, "permjwt_client_permissions", ("client_id", clients.c.id), ("permission", None)
     )
     return declared
 

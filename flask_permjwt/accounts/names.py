@@ -11,6 +11,9 @@ from typing import Final
 from flask_permjwt.errors import InvalidNameError
 
 MAX_NAME: Final = 255
+MAX_TYPED: Final = 1024
+"""Characters that are looked at where a name or an address is asked for: no longer one could be anybody's."""
+
 MAX_EMAIL: Final = 254
 """Characters in an address (RFC 5321 section 4.5.3.1.3, less the angle brackets)."""
 
@@ -121,6 +124,18 @@ def check_role_name(name: str) -> str:
         InvalidNameError: it is no possible name.
     """
     return _key(name, "role name")
+
+
+def check_client_name(name: str) -> str:
+    """Return the key of a client's name.
+
+    Raises:
+        InvalidNameError: it is no possible name, or could be another client's id (it is 32 hexadecimal digits).
+    """
+    key = _key(name, "client name")
+    if _PUBLIC_ID.fullmatch(key):
+        raise InvalidNameError("A client name is not 32 hexadecimal digits: those are the id of a client.")
+    return key
 
 
 def _key(name: object, what: str) -> str:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from flask_permjwt.accounts.identities import Identities
+from flask_permjwt.accounts.identities import Identities, link_of
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.settings import Settings
 from flask_permjwt.tokens.clock import Clock
@@ -17,6 +17,7 @@ from flask_permjwt.tokens.issuers.http import HttpFetcher
 from flask_permjwt.tokens.issuers.loaders import AddressLoader, DiscoveryLoader, FileLoader, FixedKeys
 from flask_permjwt.tokens.issuers.protocol import Fetcher, Keys, Loader
 from flask_permjwt.tokens.issuers.source import KeySource
+from flask_permjwt.tokens.issuers.tenants import KeysOfTenant, is_shared
 from flask_permjwt.tokens.issuers.verifier import Issuers, Trusted
 
 _NEEDED: Final = ("cryptography", "urllib3")
@@ -48,7 +49,10 @@ class OutsideTokens:
         self._identities: Final = identities
         self._fetcher: Final = fetcher
         self._monotonic: Final = monotonic
-        self._issuers: Final = Issuers(Trusted(one, self._keys(one)) for one in issuers)
+        self._issuers: Final = Issuers(
+            Trusted(one, KeysOfTenant(self._keys(one), one.name) if is_shared(one.name) else self._keys(one))
+            for one in issuers
+        )
 
     def verify(self, text: str, judge: Callable[[VerifiedToken], None]) -> tuple[VerifiedToken, float] | None:
         """Verify a token; return what it says, and for how many seconds that need not be asked again.
@@ -75,11 +79,14 @@ class OutsideTokens:
             token = replace(
                 token,
                 subject=user.public_id,
+                link=user.link,
                 version=user.token_version,
                 # A token that has no place for permissions leaves them to the user's own.
                 rights_in_store=not issuer.permissions,
                 principal=replace(token.principal, local_user=user.public_id),
             )
+        else:
+            token = replace(token, link=link_of(issuer.name, outside.subject, None))
         # For so long, it is remembered what was revoked.
         return token, min(outside.holds, self._settings.access_token_expires)
 

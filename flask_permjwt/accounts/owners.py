@@ -1,4 +1,4 @@
-"""Owners: the users and roles that permissions are granted to, and the row that each change counts on."""
+"""Owners: the users, roles and clients that permissions are granted to, and the row that each change counts on."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -10,12 +10,13 @@ from sqlalchemy import inspect as inspect_mapped
 from flask_permjwt.accounts.inserts import changed_rows, insert_if_absent
 from flask_permjwt.accounts.models import Models
 from flask_permjwt.accounts.savepoints import AnySession
-from flask_permjwt.errors import UnknownRoleError, UnknownUserError
+from flask_permjwt.errors import AccountError, UnknownRoleError, UnknownUserError
+from flask_permjwt.oauth_errors import UnknownClientError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Owner:
-    """A user or a role in the database.
+    """A user, a role or a client in the database.
 
     Attributes:
         model: its class.
@@ -33,7 +34,7 @@ class Owner:
 
 
 class Owners:
-    """Locks, counts and changes the rows of users and roles. Everything joins the session, nothing commits.
+    """Locks, counts and changes the rows of users, roles and clients. All joins the session, nothing commits.
 
     Args:
         session: where to work.
@@ -70,6 +71,17 @@ class Owners:
             )
         return self._owner(instance, self._models.role, self._models.role_permissions, "role_id")
 
+    def client(self, value: object) -> Owner:
+        """Take a client.
+
+        Raises:
+            TypeError: it is something else; the message names the remedy.
+            ValueError: it is in no session.
+        """
+        if not isinstance(value, self._models.client):
+            raise TypeError(f"a client is needed, not {_name(value)}: look one up with permjwt.clients.find(name)")
+        return self._owner(value, self._models.client, self._models.client_permissions, "client_id")
+
     def user_or_role(self, value: object) -> Owner:
         """Take a user or a role.
 
@@ -91,7 +103,7 @@ class Owners:
         """Lock the owner's row, before anything else is touched: changes of one owner come one by one.
 
         Raises:
-            UnknownUserError, UnknownRoleError: it was deleted.
+            UnknownUserError, UnknownRoleError, UnknownClientError: it was deleted.
         """
         column = key_column(owner.model)
         locked = self._session.scalar(select(column).where(column == owner.key).with_for_update(key_share=True))
@@ -102,7 +114,7 @@ class Owners:
         """Keep the owner's row from being deleted, while others may do the same.
 
         Raises:
-            UnknownUserError, UnknownRoleError: it was deleted.
+            UnknownUserError, UnknownRoleError, UnknownClientError: it was deleted.
         """
         column = key_column(owner.model)
         held = self._session.scalar(
@@ -115,7 +127,7 @@ class Owners:
         """Write values to the owner's row and raise counts on it, in the database: no two get the same.
 
         Raises:
-            UnknownUserError, UnknownRoleError: it was deleted.
+            UnknownUserError, UnknownRoleError, UnknownClientError: it was deleted.
         """
         model, column = owner.model, key_column(owner.model)
         raised = {count: getattr(model, count) + 1 for count in counts}
@@ -132,7 +144,7 @@ class Owners:
         """Return a count on the owner's locked row, as it is in the database now.
 
         Raises:
-            UnknownUserError, UnknownRoleError: it was deleted.
+            UnknownUserError, UnknownRoleError, UnknownClientError: it was deleted.
         """
         found = self._session.scalar(
             select(getattr(owner.model, name)).where(key_column(owner.model) == owner.key)
@@ -152,7 +164,9 @@ class Owners:
             raise ValueError(f"this {model.__name__} is in no session yet: db.session.add(...) it first")
         return Owner(model, identity[0], instance, permissions, column)
 
-    def _unknown(self, owner: Owner) -> UnknownUserError | UnknownRoleError:
+    def _unknown(self, owner: Owner) -> AccountError:
+        if owner.model is self._models.client:
+            return UnknownClientError()
         return UnknownUserError() if owner.model is self._models.user else UnknownRoleError()
 
 

@@ -5,6 +5,7 @@ elsewhere would be its owner here. The use-cases join ``db.session`` and leave t
 that users are created on a connection of its own.
 """
 
+import hashlib
 import hmac
 import json
 import time
@@ -40,8 +41,6 @@ from flask_permjwt.signals import (
     EmailLost,
     EmailVerified,
     Event,
-    IdentityLinked,
-    IdentityUnlinked,
     LoginFailed,
     SessionsEnded,
     Throttled,
@@ -53,6 +52,7 @@ CODE_LIFETIME: Final = 60
 
 _CODE: Final = "login"
 _STATE: Final = "state"
+_DIGITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class ProviderLogins:
             InvalidCredentialsError: the user was disabled or deleted.
         """
         subject = self._user_of(person, create=create).public_id
-        self._check(subject, person.provider)
+        self._check(subject, person.provider, _known_as(person.issuer, person.subject))
         return self._accounts.open_session(
             subject,
             opened_by=person.provider,
@@ -189,7 +189,13 @@ class ProviderLogins:
             IdentityRefusedError, EmailNotVerifiedError, EmailTakenError, InvalidCredentialsError: as ``log_in``.
         """
         user = self._user_of(person, create=create)
-        bound = {"p": person.provider, "c": challenge, "a": person.authenticated_at, "v": user.token_version}
+        bound = {
+            "p": person.provider,
+            "c": challenge,
+            "a": person.authenticated_at,
+            "v": user.token_version,
+            "i": _known_as(person.issuer, person.subject),
+        }
         detail = json.dumps(bound, separators=(",", ":"))
         now = int(self._clock())
         return self._codes.make(_CODE, user.public_id, now=now, lifetime=CODE_LIFETIME, detail=detail)
@@ -216,7 +222,7 @@ class ProviderLogins:
         if not hmac.compare_digest(str(bound["c"]).encode(), challenge.encode()) or not self._codes.use_up(found):
             raise InvalidCodeError
         method = str(bound["p"])
-        self._check(found.subject, method, version=int(bound["v"]))
+        self._check(found.subject, method, str(bound.get("i")), version=int(bound["v"]))
         return self._accounts.open_session(
             found.subject,
             opened_by=method,
@@ -237,11 +243,14 @@ class ProviderLogins:
         living = self._sessions.is_living(session_id, subject, now=int(self._clock()))
         if standing is None or not standing.active or not living:
             raise InvalidAttemptError
-        if self._identities.link(self._store.get(subject), person.issuer, person.subject):
-            linked = IdentityLinked(
-                subject=subject, actor=subject, session_id=session_id, provider=person.provider
-            )
-            self._recorder.record(linked)
+        user, provider = self._store.get(subject), person.provider
+        self._identities.link(
+            user, person.issuer, person.subject, provider=provider, actor=subject, session_id=session_id
+        )
+
+    def note_refusal(self, reason: str, provider: str) -> None:
+        """Write down that somebody whom a provider vouched for was not let in."""
+        self._recorder.record(LoginFailed(reason=reason, method=provider))
 
     def linked(self, subject: str) -> list[Linked]:
         """Return the identities of a user."""
@@ -284,24 +293,29 @@ class ProviderLogins:
             raise LastLoginError
         user = self._store.get(subject)
         for one in gone:
-            self._identities.unlink(user, one.issuer, one.subject)
-        self._recorder.record(IdentityUnlinked(subject=subject, session_id=session_id, provider=provider))
+            self._identities.unlink(user, one.issuer, one.subject, provider=provider, session_id=session_id)
         ended = self._sessions.end_all(subject, now=self._clock(), except_id=session_id)
         if ended:
             over = SessionsEnded(subject=subject, session_id=session_id, count=ended, kept=session_id)
             self._recorder.record(over)
 
-    def _check(self, subject: str, method: str, *, version: int | None = None) -> None:
+    def _check(self, subject: str, method: str, known_as: str, *, version: int | None = None) -> None:
         """Make sure that a user may log in, and will until the transaction ends.
 
         Raises:
-            InvalidCredentialsError: the user was disabled or deleted, or voided all tokens since ``version``.
+            InvalidCredentialsError: the user was disabled or deleted, or voided all tokens since ``version``, or
+                is linked to that identity no more.
             EmailNotVerifiedError: the user's e-mail address must be verified first.
         """
         standing = hold(self._store, subject)
         if standing is None or not standing.active or version not in (None, standing.token_version):
             self._recorder.record(LoginFailed(subject=subject, reason="disabled", method=method))
             raise InvalidCredentialsError("This user cannot log in.")
+        # As it is now: whoever unlinks it ends the sessions that there are, and this one is not among them yet.
+        linked = self._identities.of(subject, to_change=True)
+        if known_as not in {_known_as(one.issuer, one.subject) for one in linked}:
+            self._recorder.record(LoginFailed(subject=subject, reason="not linked", method=method))
+            raise InvalidCredentialsError("This account is not linked any more.")
         if self._require_verified and not standing.verified:
             self._recorder.record(LoginFailed(subject=subject, reason="not verified", method=method))
             raise EmailNotVerifiedError
@@ -311,6 +325,9 @@ class ProviderLogins:
             user = self._identities.user_of(
                 person.issuer, person.subject, create=create, make=lambda store: self._make(store, person)
             )
+        except EmailNotVerifiedError:
+            self._recorder.record(LoginFailed(reason="not verified", method=person.provider))
+            raise
         except InvalidTokenError:
             # Of a bearer's token, that is what it would be called.
             self._recorder.record(LoginFailed(reason="disabled", method=person.provider))
@@ -341,6 +358,11 @@ class ProviderLogins:
             store.mark_email_verified(user)
             events = (*events, EmailVerified(subject=user.public_id))
         return user, events
+
+
+def _known_as(issuer: str, subject: str) -> str:
+    """Return what tells an identity from all others, short enough for the row of a code."""
+    return hashlib.sha256(json.dumps([issuer, subject]).encode()).hexdigest()[:_DIGITS]
 
 
 def _acceptable(email: str | None) -> str | None:

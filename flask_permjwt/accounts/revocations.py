@@ -7,11 +7,13 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.changes import ChangeLog
+from flask_permjwt.accounts.personal_tokens import PersonalTokens
 from flask_permjwt.accounts.sessions import Sessions
 from flask_permjwt.errors import UnknownSessionError
 from flask_permjwt.signals import SessionEnded, TokenRevoked
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenType, VerifiedToken
+from flask_permjwt.tokens.personal import PREFIX
 
 _MAX_TEXT: Final = 255
 _MAX_TOKEN: Final = 2**20
@@ -30,6 +32,7 @@ class Revocations:
         changes: where it is written down.
         sessions: the session rows.
         recorder: writes down what happens.
+        personal: the personal access tokens.
         verify: reads a token of the current app.
         clock: returns the time in seconds since 1970-01-01 UTC.
     """
@@ -40,6 +43,7 @@ class Revocations:
         changes: ChangeLog,
         sessions: Sessions,
         recorder: Recorder,
+        personal: PersonalTokens,
         *,
         verify: Callable[[str], VerifiedToken],
         clock: Clock,
@@ -48,23 +52,32 @@ class Revocations:
         self._changes: Final = changes
         self._sessions: Final = sessions
         self._recorder: Final = recorder
+        self._personal: Final = personal
         self._verify: Final = verify
         self._clock: Final = clock
 
     def revoke_token(self, token: str) -> None:
         """Void one access token; with a refresh token, its session ends. One that has expired may be given too.
 
+        A personal access token is revoked for good.
+
         Raises:
             InvalidTokenError: it is no token of this app.
         """
-        verified = self._verify(_text("token", token, _MAX_TOKEN))
+        if _text("token", token, _MAX_TOKEN).startswith(PREFIX):
+            self._personal.revoke_text(token)
+            return
+        self.revoke(self._verify(token))
+
+    def revoke(self, verified: VerifiedToken) -> None:
+        """Void a token that was verified, as ``revoke_token`` does."""
         if verified.type is TokenType.REFRESH:
             if self._sessions.end(verified.session_id, verified.subject, now=self._clock()):
                 self._recorder.record(SessionEnded(subject=verified.subject, session_id=verified.session_id))
             return
         self._changes.token(self._db.session, verified.token_id, expires_at=verified.expires_at)
         self._recorder.record(
-            TokenRevoked(subject=verified.subject, session_id=verified.session_id, jti=verified.token_id)
+            TokenRevoked(subject=verified.subject, session_id=verified.session_id or None, jti=verified.token_id)
         )
 
     def revoke_session(self, session_id: str) -> None:

@@ -16,6 +16,7 @@ from flask_permjwt.accounts.addresses import address_key
 from flask_permjwt.accounts.afterwards import on_commit
 from flask_permjwt.accounts.audit import Recorder
 from flask_permjwt.accounts.codes import Code, Codes
+from flask_permjwt.accounts.identities import Identities
 from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.password_rules import PasswordRules
 from flask_permjwt.accounts.proofs import Limits, PasswordProofs
@@ -58,6 +59,7 @@ class SelfService:
         throttle: counts registrations and mails.
         recorder: writes down what happens.
         letters: writes to people; None where there is no mailer.
+        identities: what users are elsewhere.
         limits: how often somebody may try.
         lifetimes: how long codes are good.
         require_verified: users log in only when their e-mail address is verified.
@@ -76,6 +78,7 @@ class SelfService:
         throttle: Throttle,
         recorder: Recorder,
         letters: Letters | None,
+        identities: Identities,
         *,
         limits: Limits,
         lifetimes: Lifetimes,
@@ -92,6 +95,7 @@ class SelfService:
         self._throttle: Final = throttle
         self._recorder: Final = recorder
         self._letters: Final = letters
+        self._identities: Final = identities
         self._limits: Final = limits
         self._lifetimes: Final = lifetimes
         self._require_verified: Final = require_verified
@@ -229,7 +233,8 @@ class SelfService:
     def reset_password(self, code: str, new: str) -> None:
         """Set another password with a code; everything that was ever issued to the user is void.
 
-        Whoever has the code has the mailbox: its address is verified by that.
+        Whoever has the code has the mailbox: its address is verified by that. Where it was not verified before,
+        whatever was linked to the user until then is unlinked: it may be somebody else's.
 
         Raises:
             InvalidCodeError: the code is wrong, used up or too old, or the user has another address or another
@@ -256,6 +261,8 @@ class SelfService:
             self._recorder.record(SessionsEnded(subject=found.subject, count=ended))
         if not standing.verified:
             self._store.mark_email_verified(user)
+            # Whoever registered with an address that was not theirs may have left themselves a way in.
+            self._identities.unlink_all(user)
         self._write("password_changed", email, username=username)
 
     def check_password(self, password: str, *, username: str | None = None, email: str | None = None) -> None:

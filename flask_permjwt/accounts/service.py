@@ -6,15 +6,15 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any, Final
 
 from flask_permjwt.accounts.audit import Recorder
-from flask_permjwt.accounts.issuing import IssuedTokens, TokenIssuer
-from flask_permjwt.accounts.names import compare_key
+from flask_permjwt.accounts.issuing import IssuedTokens, TokenIssuer, narrowed
 from flask_permjwt.accounts.passwords import Passwords
 from flask_permjwt.accounts.proofs import PasswordProofs
 from flask_permjwt.accounts.records import SessionMixin
 from flask_permjwt.accounts.sessions import RefreshGrant, Replayed, Reused, Rotated, Sessions
-from flask_permjwt.accounts.standing import hold, is_verified, joined
+from flask_permjwt.accounts.standing import hold, is_verified, joined, named, session_of
 from flask_permjwt.accounts.store import Account, UserStore
 from flask_permjwt.errors import BusyError, InvalidTokenError, UnknownSessionError
+from flask_permjwt.policy.permissions import Grants
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.signals import (
     Confirmed,
@@ -26,6 +26,7 @@ from flask_permjwt.signals import (
     SessionsEnded,
     told_of,
 )
+from flask_permjwt.tokens.claims import limit as claimed_limit
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenType, VerifiedToken
 
@@ -91,6 +92,7 @@ class Accounts:
         bind_csrf: bool,
         user_agent: str | None = None,
         address: str | None = None,
+        limit: Grants | None = None,
     ) -> IssuedTokens:
         """Log in with a password and open a session.
 
@@ -101,12 +103,14 @@ class Accounts:
             bind_csrf: bind CSRF values to the tokens, for cookies.
             user_agent: what the client calls itself.
             address: the client's address.
+            limit: what the session may be used for at most, refreshes included; what the user may not do now is
+                no part of it. None for no limit.
 
         Raises:
             InvalidCredentialsError, EmailNotVerifiedError, ThrottledError, BusyError: as ``PasswordProofs.prove``.
         """
         reads = self._sessions.reads()
-        user = self._find(username)
+        user = named(self._store, username, require_verified=self._require_verified)
         proof = self._proofs.prove(user, password, name=username, method="password", address=address, reads=reads)
         password_hash, renewed = proof.standing.password_hash, None
         if password_hash is not None and self._passwords.needs_rehash(password_hash):
@@ -117,6 +121,8 @@ class Accounts:
             self._store.save_password_hash(user, renewed)
         subject, version = proof.subject, proof.standing.token_version
         now = int(self._clock())
+        if limit is not None:
+            limit = narrowed(self._store.rights(user), limit)
         grant = self._sessions.open(
             subject,
             now=now,
@@ -124,9 +130,18 @@ class Accounts:
             opened_by="password",
             user_agent=user_agent,
             address=address,
+            limit=limit,
         )
         self._recorder.record(LoggedIn(subject=subject, session_id=grant.session_id, method="password"))
         return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=True)
+
+    def check_password(self, username: str, password: str, *, address: str | None) -> Any:
+        """Return the user who logs in elsewhere with this password; no session is opened. Raises as ``log_in``."""
+        reads = self._sessions.reads()
+        user = named(self._store, username, require_verified=self._require_verified)
+        proof = self._proofs.prove(user, password, name=username, method="password", address=address, reads=reads)
+        self._proofs.uphold(self._store, proof, reads)
+        return user
 
     def open_session(
         self,
@@ -139,6 +154,8 @@ class Accounts:
         ends_at: int | None = None,
         is_proved: bool = True,
         authenticated_at: int | None = None,
+        limit: Grants | None = None,
+        version: int | None = None,
     ) -> IssuedTokens:
         """Open a session for a user who was not asked for a password.
 
@@ -151,32 +168,33 @@ class Accounts:
             ends_at: its absolute end, if that is earlier than usual.
             is_proved: the user has proved who they are just now, which makes it fresh.
             authenticated_at: when that was, if it was before.
+            limit: what the session may be used for at most, refreshes included; None for no limit.
+            version: the count of the user's tokens that what stands in was good for; None for any.
 
         Raises:
-            InvalidTokenError: the user is gone or disabled, or has an address that must be verified and is not.
+            InvalidTokenError: the user is gone, disabled, of another count by now, or must verify an address.
         """
         standing = hold(self._store, subject)
         user = None if standing is None else self._store.get(subject)
-        if standing is None or not self._may_go_on(user, standing.token_version):
+        if standing is None or not self._may_go_on(user, standing.token_version, version):
             raise InvalidTokenError("The token's user is no longer active.")
-        now = int(self._clock())
+        now, most = int(self._clock()), self._session_lifetime
         grant = self._sessions.open(
             subject,
             now=now,
-            lifetime=self._session_lifetime
-            if ends_at is None
-            else max(1, min(self._session_lifetime, ends_at - now)),
+            lifetime=most if ends_at is None else max(1, min(most, ends_at - now)),
             opened_by=opened_by,
             user_agent=user_agent,
             address=address,
             authenticated_at=authenticated_at if is_proved else 0,
+            limit=limit,
         )
         self._recorder.record(LoggedIn(subject=subject, session_id=grant.session_id, method=opened_by))
         version = standing.token_version
         return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=True)
 
-    def resume_session(self, session_id: str, subject: str, *, bind_csrf: bool) -> IssuedTokens:
-        """Give the tokens of a living session again.
+    def resume_session(self, session_id: str, subject: str, *, bind_csrf: bool, version: int) -> IssuedTokens:
+        """Give the tokens of a living session again, to whoever brings what was good for this count.
 
         Raises:
             InvalidTokenError: it has ended, or its user may not go on.
@@ -185,9 +203,8 @@ class Accounts:
         standing = hold(self._store, subject)
         user = None if standing is None else self._store.get(subject)
         grant = self._sessions.renew(session_id, subject, now=now)
-        if standing is None or grant is None or not self._may_go_on(user, standing.token_version):
+        if standing is None or grant is None or not self._may_go_on(user, standing.token_version, version):
             raise InvalidTokenError("The session has ended.")
-        version = standing.token_version
         return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=True)
 
     def end_if_living(self, session_id: str, subject: str, *, reused: bool = False) -> None:
@@ -196,12 +213,16 @@ class Accounts:
             happened = RefreshReused if reused else SessionEnded
             self._recorder.record(happened(subject=subject, session_id=session_id))
 
-    def refresh(self, token: VerifiedToken, *, bind_csrf: bool) -> IssuedTokens:
+    def refresh(self, token: VerifiedToken, *, bind_csrf: bool, limit: Grants | None = None) -> IssuedTokens:
         """Exchange a refresh token for its successor and a new access token. Rights are read again.
+
+        What the session was limited to when it was opened limits the new tokens too.
 
         Args:
             token: the refresh token, verified and judged.
             bind_csrf: bind CSRF values to the new tokens, for cookies.
+            limit: what the access token may be used for at most; the session keeps its own limit (RFC 6749
+                section 6). None for no narrower one.
 
         Raises:
             InvalidTokenError: it is no refresh token of a living session, or was used before (then the
@@ -233,14 +254,17 @@ class Accounts:
         assert user is not None  # noqa: S101  # may go on
         if isinstance(rotation, Rotated):
             self._recorder.record(Refreshed(subject=token.subject, session_id=token.session_id))
+        grant = rotation.successor
         return self._issue(
-            user, token.subject, token.version, rotation.successor, now=now, bind_csrf=bind_csrf, refresh=True
+            user, token.subject, token.version, grant, now=now, bind_csrf=bind_csrf, refresh=True, limit=limit
         )
 
     def confirm(
         self, principal: Principal, user: Account, password: str, *, bind_csrf: bool, address: str | None = None
     ) -> IssuedTokens:
         """Prove again who one is, which makes the session fresh, and get a new access token.
+
+        What limits the token that asks limits the new one too.
 
         Args:
             principal: who asks, by an access token.
@@ -254,7 +278,7 @@ class Accounts:
             InvalidTokenError: the session has ended.
         """
         reads = self._sessions.reads()
-        session_id, subject, version = _session_of(principal)
+        session_id, subject, version = session_of(principal)
         proof = self._proofs.prove(
             user,
             password,
@@ -270,7 +294,8 @@ class Accounts:
         if grant is None:
             raise InvalidTokenError("The session has ended.")
         self._recorder.record(Confirmed(subject=subject, session_id=session_id))
-        return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=False)
+        limit = claimed_limit(principal.claims)
+        return self._issue(user, subject, version, grant, now=now, bind_csrf=bind_csrf, refresh=False, limit=limit)
 
     def renew(self, principal: Principal) -> IssuedTokens | None:
         """Mint a new access token for a cookie that is past half its life; None when that cannot be.
@@ -279,7 +304,7 @@ class Accounts:
         have left anything. That is committed before the token is given away: no end of the session came before it.
         Whatever is raised is logged.
         """
-        session_id, subject, version = _session_of(principal)
+        session_id, subject, version = session_of(principal)
         now = int(self._clock())
         try:
             with self._sessions.apart() as session:
@@ -291,7 +316,10 @@ class Accounts:
                 rights = store.rights(user) if self._may_go_on(user, version) else None
             if grant is None or rights is None:
                 return None
-            return self._issuer.issue(subject, version, rights, grant, now=now, bind_csrf=True, refresh=False)
+            limit = claimed_limit(principal.claims)
+            return self._issuer.issue(
+                subject, version, rights, grant, now=now, bind_csrf=True, refresh=False, limit=limit
+            )
         except Exception as error:  # noqa: BLE001  # the request was served: nothing may take its answer away
             _log.warning("a cookie was not renewed: %s", told_of(error))
             return None
@@ -338,22 +366,17 @@ class Accounts:
 
     def is_living(self, principal: Principal) -> bool:
         """Tell whether the session that a principal came by is not over, whatever the token says."""
-        session_id, subject, _ = _session_of(principal)
+        session_id, subject, _ = session_of(principal)
         return self._sessions.is_living(session_id, subject, now=int(self._clock()))
 
     def derived(self, purpose: str) -> str:
         """Return a value that is derived from the app's secret and tells nothing about it."""
         return self._issuer.derived(purpose)
 
-    def _find(self, name: str) -> Any:
-        user = self._store.find(name)
-        if user is None or not self._require_verified or is_verified(user):
-            return user
-        return user if compare_key(user.username) == compare_key(name) else None
-
-    def _may_go_on(self, user: Account | None, version: int) -> bool:
+    def _may_go_on(self, user: Account | None, version: int, judged: int | None = None) -> bool:
         return (
             user is not None
+            and judged in {None, version}
             and user.active
             and user.token_version == version
             and (is_verified(user) or not self._require_verified)
@@ -369,18 +392,9 @@ class Accounts:
         now: int,
         bind_csrf: bool,
         refresh: bool,
+        limit: Grants | None = None,
     ) -> IssuedTokens:
         rights = self._store.rights(user)
-        return self._issuer.issue(subject, version, rights, grant, now=now, bind_csrf=bind_csrf, refresh=refresh)
-
-
-def _session_of(principal: Principal) -> tuple[str, str, int]:
-    """Return session, subject and version of an access token of ours.
-
-    Raises:
-        InvalidTokenError: it was issued in no session.
-    """
-    version = principal.claims.get("ver")
-    if principal.session_id is None or principal.subject is None or not isinstance(version, int):
-        raise InvalidTokenError("This token belongs to no session.")
-    return principal.session_id, principal.subject, version
+        return self._issuer.issue(
+            subject, version, rights, grant, now=now, bind_csrf=bind_csrf, refresh=refresh, limit=limit
+        )

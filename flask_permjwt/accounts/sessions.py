@@ -22,6 +22,7 @@ from flask_permjwt.accounts.own_reads import OwnReads
 from flask_permjwt.accounts.records import SessionMixin
 from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.errors import EmailNotVerifiedError, UnauthenticatedError
+from flask_permjwt.policy.permissions import Grants, read_scope
 
 _SESSION_ID: Final = re.compile(r"[0-9a-f]{32}")
 _MAX_USER_AGENT: Final = 255
@@ -41,6 +42,7 @@ class RefreshGrant:
         issued_at: ``iat``, in seconds since 1970-01-01 UTC.
         expires_at: ``exp``: the absolute end of the session.
         authenticated_at: when the user last proved who they are (``auth_time``).
+        limit: what its tokens may be used for at most; None for all that the user may do.
     """
 
     session_id: str
@@ -48,6 +50,7 @@ class RefreshGrant:
     issued_at: int
     expires_at: int
     authenticated_at: int
+    limit: Grants | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Sessions:
         user_agent: str | None = None,
         address: str | None = None,
         authenticated_at: int | None = None,
+        limit: Grants | None = None,
     ) -> RefreshGrant:
         """Open a session.
 
@@ -131,9 +135,10 @@ class Sessions:
             user_agent: what the client calls itself; cleaned and shortened.
             address: the client's address; likewise.
             authenticated_at: when the user proved who they are, if that was before.
+            limit: what its tokens may be used for at most, for as long as it lives; None for no limit.
         """
         proved_at = now if authenticated_at is None else min(authenticated_at, now)
-        grant = RefreshGrant(new_id(), new_id(), now, now + lifetime, proved_at)
+        grant = RefreshGrant(new_id(), new_id(), now, now + lifetime, proved_at, limit)
         moment = to_datetime(now)
         row = {
             "id": grant.session_id,
@@ -146,6 +151,7 @@ class Sessions:
             "user_agent": clean(user_agent, _MAX_USER_AGENT),
             "address": clean(address, _MAX_ADDRESS),
             "refresh_id": grant.token_id,
+            "scope": None if limit is None else limit.as_scope(),
         }
         with self._session.no_autoflush:  # what the caller left pending is the caller's to flush
             self._session.execute(insert(self._table), row, bind_arguments=self._bind)
@@ -213,9 +219,22 @@ class Sessions:
 
     def is_living(self, session_id: str, subject: str, *, now: int) -> bool:
         """Tell whether a session of this subject is neither ended nor past its absolute end."""
+        return self.refresh_id(session_id, subject, now=now) is not None
+
+    def refresh_id(self, session_id: str, subject: str, *, now: int) -> str | None:
+        """Return the ``jti`` of the refresh token that is good now; None when the session is over."""
         model = self._model
-        living = select(model.id).where(model.id == session_id, model.subject == subject, model.ended_at.is_(None))
-        return self._session.scalar(living.where(model.expires_at > to_datetime(now))) is not None
+        mine = select(model.refresh_id).where(model.id == session_id, model.subject == subject)
+        return self._session.scalar(mine.where(model.ended_at.is_(None), model.expires_at > to_datetime(now)))
+
+    def end_of(self, session_id: str, subject: str, *, now: int) -> int | None:
+        """Return the absolute end of a living session, in seconds since 1970-01-01 UTC; None when it is over."""
+        model = self._model
+        living = select(model.expires_at).where(
+            model.id == session_id, model.subject == subject, model.ended_at.is_(None)
+        )
+        end = self._session.scalar(living.where(model.expires_at > to_datetime(now)))
+        return None if end is None else to_seconds(end)
 
     def subject_of(self, session_id: str) -> str | None:
         """Return whose session it is; None when there is none with this id, which may be any text."""
@@ -375,4 +394,5 @@ def _grant(row: SessionMixin) -> RefreshGrant:
         issued_at=to_seconds(row.rotated_at or row.created_at),
         expires_at=to_seconds(row.expires_at),
         authenticated_at=to_seconds(row.authenticated_at),
+        limit=None if row.scope is None else read_scope(row.scope),
     )

@@ -1,6 +1,6 @@
 """What the parts of the SQL user store share: where they work, and how they change and count."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
 
@@ -101,16 +101,29 @@ class SQLStoreBase(Generic[UserT]):
     @contextmanager
     def _one_winner(self, model: type[Any]) -> Iterator[None]:
         """Turn the loss of a race for a name, or a name that was taken long ago, into its clear error."""
-        # Outside the try: when what the caller left pending breaks a constraint, that is the caller's error.
-        self._session.flush()
-        try:
-            with savepoint(self._session, model):
-                yield
-        except IntegrityError as error:
-            column = broken_unique_column(error, model.__table__)
-            if column in _TAKEN:
-                raise _TAKEN[column] from None
-            raise
+        with one_winner(self._session, model, _TAKEN):
+            yield
+
+
+@contextmanager
+def one_winner(session: AnySession, model: type[Any], taken: Mapping[str, type[AccountError]]) -> Iterator[None]:
+    """Run a block in a savepoint, and say clearly when another row has a value that must be unique.
+
+    Args:
+        session: where the block works.
+        model: the class of the row that it inserts.
+        taken: what is raised, by the column that another row had first, perhaps a moment ago.
+    """
+    # Outside the try: when what the caller left pending breaks a constraint, that is the caller's error.
+    session.flush()
+    try:
+        with savepoint(session, model):
+            yield
+    except IntegrityError as error:
+        column = broken_unique_column(error, model.__table__)
+        if column is not None and column in taken:
+            raise taken[column] from None
+        raise
 
 
 def checked_grants(permissions: Iterable[object]) -> list[str]:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from flask_permjwt.accounts.names import compare_key
 from flask_permjwt.accounts.store import Account
+from flask_permjwt.errors import InvalidTokenError
+from flask_permjwt.policy.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,23 @@ def hold(store: Any, subject: str, *, to_change: bool = False) -> Standing | Non
         return ours.hold(subject, to_change=to_change)
     user = store.get(subject)
     return None if user is None else standing_of(user)
+
+
+def named(store: Any, name: str, *, require_verified: bool) -> Any:
+    """Return the user with this name or address; an address that must be verified and is not names nobody."""
+    user = store.find(name)
+    if user is None or not require_verified or is_verified(user):
+        return user
+    return user if compare_key(user.username) == compare_key(name) else None
+
+
+def session_of(principal: Principal) -> tuple[str, str, int]:
+    """Return session, subject and version of an access token of ours.
+
+    Raises:
+        InvalidTokenError: it was issued in no session.
+    """
+    version = principal.claims.get("ver")
+    if principal.session_id is None or principal.subject is None or not isinstance(version, int):
+        raise InvalidTokenError("This token belongs to no session.")
+    return principal.session_id, principal.subject, version

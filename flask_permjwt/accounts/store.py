@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from flask_permjwt.errors import ConfigurationError
-from flask_permjwt.settings import Settings
+
+if TYPE_CHECKING:
+    # Named and not needed: whoever writes a store need not wait for what reads settings.
+    from flask_permjwt.settings import Settings
 
 
 class Account(Protocol):
@@ -125,7 +128,7 @@ class ManagedUserStore(UserStore[UserT], Protocol[UserT]):
         ...
 
 
-def as_managed(store: UserStore[Any], settings: Settings) -> ManagedUserStore[Any] | None:
+def as_managed(store: UserStore[Any], settings: "Settings") -> ManagedUserStore[Any] | None:
     """Return the store if it takes changes.
 
     Raises:

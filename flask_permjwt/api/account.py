@@ -2,8 +2,18 @@
 
 from flask import Response, jsonify, request
 
+from flask_permjwt.api.answers import MessageSchema, RegisteredSchema
 from flask_permjwt.api.body import load_body
-from flask_permjwt.api.endpoints import committed, endpoint, field, own_user, self_service
+from flask_permjwt.api.describe import describe
+from flask_permjwt.api.endpoints import (
+    PROVING,
+    committed,
+    endpoint,
+    field,
+    in_full_session,
+    own_user,
+    self_service,
+)
 from flask_permjwt.api.schemas import (
     AddressSchema,
     CodeSchema,
@@ -11,14 +21,37 @@ from flask_permjwt.api.schemas import (
     RegisterSchema,
     ResetSchema,
 )
-from flask_permjwt.errors import FeatureOffError, InvalidBodyError
+from flask_permjwt.errors import (
+    BusyError,
+    EmailTakenError,
+    FeatureOffError,
+    InvalidBodyError,
+    InvalidCodeError,
+    ThrottledError,
+    UsernameTakenError,
+)
 from flask_permjwt.web.decorators import public, requires_login
 from flask_permjwt.web.identity import current_principal
-from flask_permjwt.web.state import app_state
+from flask_permjwt.web.state import AppState, app_state
 
 _SENT = "If there is an account with this address, a mail is on its way."
 
 
+def _sends_mail(app: AppState) -> bool:
+    return app.self_service is not None and app.self_service.sends_mail
+
+
+def _resets_passwords(app: AppState) -> bool:
+    return app.self_service is not None and app.self_service.resets_passwords
+
+
+@describe(
+    "Register",
+    body=RegisterSchema,
+    answers={201: ("The user.", RegisteredSchema)},
+    errors=(UsernameTakenError, EmailTakenError, ThrottledError, BusyError),
+    available=lambda app: app.settings.registration and app.self_service is not None,
+)
 @public(reason="whoever registers has no account yet")
 @endpoint
 @committed
@@ -42,6 +75,13 @@ def register() -> Response:
     return response
 
 
+@describe(
+    "Verify the e-mail address with the code from the mail",
+    body=CodeSchema,
+    answers={204: "The address is verified."},
+    errors=(InvalidCodeError,),
+    available=_sends_mail,
+)
 @public(reason="the code is the credential")
 @endpoint
 @committed
@@ -51,6 +91,13 @@ def verify() -> Response:
     return Response(status=204)
 
 
+@describe(
+    "Have the mail for the verification sent again",
+    body=AddressSchema,
+    answers={202: ("The same answer, whether somebody has this address or not.", MessageSchema)},
+    errors=(ThrottledError, BusyError),
+    available=_sends_mail,
+)
 @public(reason="answers the same whoever asks")
 @endpoint
 @committed
@@ -63,8 +110,17 @@ def send_verification() -> Response:
     return _sent()
 
 
+@describe(
+    "Change the password",
+    details="All other sessions end.",
+    body=PasswordSchema,
+    answers={204: "The password is changed."},
+    errors=PROVING,
+    available=lambda app: app.self_service is not None,
+)
 @requires_login
 @endpoint
+@in_full_session
 @committed
 def change_password() -> Response:
     """POST /password."""
@@ -81,6 +137,13 @@ def change_password() -> Response:
     return Response(status=204)
 
 
+@describe(
+    "Have a mail sent that lets a forgotten password be reset",
+    body=AddressSchema,
+    answers={202: ("The same answer, whether somebody has this address or not.", MessageSchema)},
+    errors=(ThrottledError, BusyError),
+    available=_resets_passwords,
+)
 @public(reason="answers the same whoever asks")
 @endpoint
 @committed
@@ -93,6 +156,14 @@ def forget_password() -> Response:
     return _sent()
 
 
+@describe(
+    "Set a new password with the code from the mail",
+    details="All sessions end.",
+    body=ResetSchema,
+    answers={204: "The password is set."},
+    errors=(InvalidCodeError, BusyError),
+    available=_resets_passwords,
+)
 @public(reason="the code is the credential")
 @endpoint
 @committed

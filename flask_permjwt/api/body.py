@@ -1,4 +1,4 @@
-"""Reading a JSON body: each thing that can be wrong with it has its status."""
+"""Reading a body, and one of JSON: each thing that can be wrong with it has its status."""
 
 import json
 from typing import Any, Final
@@ -29,7 +29,7 @@ def load_body(request: Request, schema: Schema) -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaTypeError
     try:
-        body = json.loads(_read(request))
+        body = json.loads(read_body(request))
     except (ValueError, RecursionError):
         raise InvalidRequestError("The body is no valid JSON.") from None
     try:
@@ -46,10 +46,15 @@ def has_body(request: Request) -> bool:
     Raises:
         BodyTooLargeError: 413, it is longer than 64 KiB.
     """
-    return bool(_read(request))
+    return bool(read_body(request))
 
 
-def _read(request: Request) -> bytes:
+def read_body(request: Request) -> bytes:
+    """Read the body of a request.
+
+    Raises:
+        BodyTooLargeError: 413, it is longer than 64 KiB.
+    """
     limit = min(_MAX_BYTES, current_app.config["MAX_CONTENT_LENGTH"] or _MAX_BYTES)
     # One more, for a body without a Content-Length is cut at the limit without a word.
     request.max_content_length = limit + 1

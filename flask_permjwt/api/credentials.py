@@ -7,6 +7,7 @@ from flask_permjwt.api.schemas import RefreshTokenSchema
 from flask_permjwt.errors import (
     AuthError,
     InvalidRequestError,
+    InvalidTokenError,
     MissingTokenError,
 )
 from flask_permjwt.tokens.codec import TokenType, VerifiedToken
@@ -40,7 +41,10 @@ def presented(app: AppState, request: Request, *accepted: TokenType) -> tuple[Ve
             given = Credential(body["refresh_token"], Source.BODY)
     if given is not None:
         kinds = accepted if given.source is Source.HEADER else (TokenType.REFRESH,)
-        return app.codec.decode(given.token, *kinds, now=app.clock()), given.source
+        token = app.codec.decode(given.token, *kinds, now=app.clock())
+        if token.principal.client_id is not None:
+            raise InvalidTokenError("This token belongs to no session.")
+        return token, given.source
     return _from_cookies(app, request, accepted), Source.COOKIE
 
 

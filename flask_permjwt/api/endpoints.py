@@ -3,24 +3,39 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import Final
 
 from flask import Response, jsonify, request
 
 from flask_permjwt.accounts.issuing import IssuedTokens
 from flask_permjwt.accounts.models import UserMixin
 from flask_permjwt.accounts.self_service import SelfService
+from flask_permjwt.api.describe import may_raise
 from flask_permjwt.api.schemas import TokensSchema
 from flask_permjwt.errors import (
     AuthError,
+    BusyError,
+    EmailNotVerifiedError,
     FeatureOffError,
+    InsufficientScopeError,
     InvalidBodyError,
+    InvalidCredentialsError,
     InvalidNameError,
     InvalidTokenError,
+    NoSigningKeyError,
+    ThrottledError,
     WeakPasswordError,
 )
-from flask_permjwt.web.identity import current_user
+from flask_permjwt.tokens.claims import SCOPE
+from flask_permjwt.web.identity import current_principal, current_user
 from flask_permjwt.web.responses import http_error
 from flask_permjwt.web.state import AppState, app_state
+
+PROVING: Final = (InvalidCredentialsError, EmailNotVerifiedError, ThrottledError, BusyError)
+"""What may go wrong where a password is checked, for descriptions."""
+
+ISSUING: Final = (NoSigningKeyError,)
+"""What may go wrong where tokens are issued, likewise."""
 
 
 def endpoint(view: Callable[[], Response]) -> Callable[..., Response]:
@@ -47,6 +62,30 @@ def committed(view: Callable[[], Response]) -> Callable[[], Response]:
             return view()
 
     return commit
+
+
+def in_session(view: Callable[[], Response]) -> Callable[[], Response]:
+    """Refuse personal access tokens: what ends sessions or begins them needs somebody who logged in."""
+
+    @wraps(view)
+    def check() -> Response:
+        if current_principal.is_personal:
+            raise InsufficientScopeError(description="A personal access token cannot do this: log in.")
+        return view()
+
+    return may_raise(check, InsufficientScopeError)
+
+
+def in_full_session(view: Callable[[], Response]) -> Callable[[], Response]:
+    """Refuse narrowed tokens too: with what this gives, they could do more than they were made for."""
+
+    @wraps(view)
+    def check() -> Response:
+        if current_principal.issuer is None and SCOPE in current_principal.claims:
+            raise InsufficientScopeError(description="A narrowed token cannot do this: log in.")
+        return view()
+
+    return in_session(check)
 
 
 def self_service() -> SelfService:
@@ -79,6 +118,10 @@ def field(name: str) -> Iterator[None]:
         yield
     except (WeakPasswordError, InvalidNameError) as error:
         raise InvalidBodyError({name: [error.description]}) from None
+
+
+FRESH: Final = 5 * 60
+"""Seconds within which whoever changes how an account is reached must have proved who they are."""
 
 
 def deliver(app: AppState, tokens: IssuedTokens, *, cookie: bool, depth: int = 1) -> Response:

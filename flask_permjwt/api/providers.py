@@ -1,60 +1,121 @@
 """Log in with a provider: begin, come back, exchange a code; list, link and unlink providers."""
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Response, after_this_request, jsonify, redirect, request, url_for
 from markupsafe import escape
 
+from flask_permjwt.api.answers import (
+    BeginQuerySchema,
+    CameBackSchema,
+    ProvidersSchema,
+    ReturnQuerySchema,
+    TokensAnswerSchema,
+    UrlSchema,
+)
 from flask_permjwt.api.body import has_body, load_body
-from flask_permjwt.api.endpoints import committed, deliver, endpoint, own_user, paths
+from flask_permjwt.api.describe import describe
+from flask_permjwt.api.endpoints import (
+    FRESH,
+    ISSUING,
+    committed,
+    deliver,
+    endpoint,
+    in_full_session,
+    in_session,
+    own_user,
+    paths,
+)
+from flask_permjwt.api.provider_requests import asks_for_json, returned, wishes
 from flask_permjwt.api.schemas import RFC_3339, ExchangeSchema, LinkSchema
 from flask_permjwt.errors import (
     AuthError,
+    BusyError,
+    EmailNotVerifiedError,
+    EmailTakenError,
     FeatureOffError,
+    IdentityRefusedError,
+    IdentityTakenError,
     InvalidAttemptError,
+    InvalidCodeError,
+    InvalidCredentialsError,
     InvalidRequestError,
     InvalidTargetError,
     InvalidTokenError,
+    LastLoginError,
+    ProviderDeniedError,
+    ProviderError,
+    ThrottledError,
+    UnknownProviderError,
 )
 from flask_permjwt.providers.attempts import LIFETIME, Attempt, challenge_of, new_state
 from flask_permjwt.web.decorators import public, requires_login
 from flask_permjwt.web.identity import current_principal
 from flask_permjwt.web.login_cookies import LoginCookies
 from flask_permjwt.web.state import AppState, app_state
-from flask_permjwt.web.targets import check_own, is_listed, with_query
+from flask_permjwt.web.targets import check_own, with_query
 
 if TYPE_CHECKING:
     from flask_permjwt.accounts.provider_logins import Person
     from flask_permjwt.providers.client import ProviderClient
     from flask_permjwt.providers.directory import Directory
 
-FRESH: Final = 5 * 60
-"""Seconds since the last proof of who one is within which providers may be linked and unlinked."""
-
 _DEPTH: Final = 2
-_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_MAX_STATE: Final = 256
-_RETURNED: Final = ("state", "code", "iss", "error")
+_REFUSALS: Final = {IdentityRefusedError: "not let in", EmailTakenError: "address taken"}
+"""What is written down after everything that was begun for it is undone."""
+
+_BEGINNING: Final = (InvalidRequestError, UnknownProviderError, ThrottledError, BusyError, ProviderError)
 
 
+def _has_providers(app: AppState) -> bool:
+    return app.providers is not None
+
+
+@describe(
+    "Begin a login at a provider",
+    query=BeginQuerySchema,
+    answers={
+        200: ("The address to go to, for a client that asks for JSON.", UrlSchema),
+        303: "On to the provider.",
+    },
+    errors=(*_BEGINNING, InvalidTargetError),
+    available=_has_providers,
+)
 @public(reason="begins a login at a provider")
 @endpoint
 def begin() -> Response:
     """GET /login/<provider>."""
     app, directory, client = _asked()
     directory.logins.count("begin", client.provider.name, request.remote_addr)
-    return _send(app, directory, client, _attempt(app, client, **_wishes(app)))
+    return _send(app, directory, client, _attempt(app, client, **wishes(app)))
 
 
+@describe(
+    "Come back from a provider",
+    details="Where the provider sends the browser; nobody else has a use for it.",
+    query=ReturnQuerySchema,
+    answers={200: ("How it ended, where there is no page to go on to.", CameBackSchema), 303: "On to that page."},
+    errors=(
+        *_BEGINNING,
+        *ISSUING,
+        InvalidAttemptError,
+        InvalidCredentialsError,
+        ProviderDeniedError,
+        IdentityRefusedError,
+        EmailNotVerifiedError,
+        EmailTakenError,
+        IdentityTakenError,
+    ),
+    available=_has_providers,
+)
 @public(reason="the browser that began it has a cookie")
 @endpoint
 def come_back() -> Response:
     """GET /callback/<provider>."""
     app, directory, client = _asked()
     counted = directory.logins.count("fail", client.provider.name, request.remote_addr)
-    given = _returned()
+    given = returned()
     cookies = _cookies(app, directory)
     attempt = cookies.find(request, given["state"], now=app.clock())
     if attempt is None or attempt.provider != client.provider.name:
@@ -66,6 +127,9 @@ def come_back() -> Response:
     try:
         response = _finish(app, directory, client, attempt, given)
     except AuthError as error:
+        if type(error) in _REFUSALS:
+            with app.accounts.transaction():
+                directory.logins.note_refusal(_REFUSALS[type(error)], client.provider.name)
         if attempt.cookie or attempt.target is None:
             raise
         # Nobody else would tell the app that waits for its code.
@@ -76,6 +140,13 @@ def come_back() -> Response:
     return response
 
 
+@describe(
+    "Exchange the code of a login at a provider for tokens",
+    body=ExchangeSchema,
+    answers={200: ("The tokens.", TokensAnswerSchema)},
+    errors=(*ISSUING, InvalidCodeError, InvalidCredentialsError, EmailNotVerifiedError, ThrottledError, BusyError),
+    available=lambda app: app.providers is not None and app.settings.headers,
+)
 @public(reason="the code and its verifier are the credential")
 @endpoint
 def exchange() -> Response:
@@ -97,8 +168,14 @@ def exchange() -> Response:
     return response
 
 
+@describe(
+    "List the providers, and which of them are linked",
+    answers={200: ("The providers.", ProvidersSchema)},
+    available=_has_providers,
+)
 @requires_login
 @endpoint
+@in_session
 @committed
 def list_providers() -> Response:
     """GET /providers."""
@@ -113,8 +190,17 @@ def list_providers() -> Response:
     return jsonify({"providers": shown, "password": directory.logins.has_password(subject)})
 
 
+@describe(
+    "Begin to link a provider",
+    body=LinkSchema,
+    optional=True,
+    answers={200: ("The address to go to.", UrlSchema)},
+    errors=(*_BEGINNING, InvalidTargetError),
+    available=_has_providers,
+)
 @requires_login(fresh=FRESH)
 @endpoint
+@in_full_session
 def link() -> Response:
     """POST /providers/<provider>."""
     app, directory, client = _asked()
@@ -126,8 +212,15 @@ def link() -> Response:
     return _send(app, directory, client, attempt, as_json=True)
 
 
+@describe(
+    "Unlink a provider",
+    answers={204: "It is linked no more."},
+    errors=(UnknownProviderError, LastLoginError),
+    available=_has_providers,
+)
 @requires_login(fresh=FRESH)
 @endpoint
+@in_full_session
 @committed
 def unlink() -> Response:
     """DELETE /providers/<provider>."""
@@ -172,41 +265,10 @@ def _cookies(app: AppState, directory: "Directory") -> LoginCookies:
     return LoginCookies(directory.seal, secure=app.settings.cookie_secure)
 
 
-def _wishes(app: AppState) -> dict[str, Any]:
-    """Read how the tokens are to be delivered, and where to go on.
-
-    Raises:
-        InvalidRequestError: 400, a parameter makes no sense.
-        InvalidTargetError: 400, ``next`` leads out of the app, or nowhere.
-    """
-    delivery = _one("delivery", "cookie" if app.settings.cookies else "code")
-    challenge, target = _one("code_challenge"), _one("next")
-    fresh = _one("fresh", "false")
-    if delivery not in {"cookie", "code"} or fresh not in {"true", "false"}:
-        raise InvalidRequestError("delivery is 'cookie' or 'code', and fresh 'true' or 'false'.")
-    cookie = delivery == "cookie"
-    if not (app.settings.cookies if cookie else app.settings.headers):
-        raise InvalidRequestError("This API does not take tokens that way.")
-    if cookie == (challenge is not None):
-        raise InvalidRequestError("A code needs a code_challenge, and nothing else does.")
-    if challenge is not None and _CHALLENGE.fullmatch(challenge) is None:
-        raise InvalidRequestError("code_challenge must be made by S256 (RFC 7636 section 4.2).")
-    if target is not None and (cookie or not is_listed(target, app.settings.provider_targets)):
-        target = check_own(target, request)
-    return {"cookie": cookie, "target": target, "challenge": challenge, "fresh": fresh == "true"}
-
-
-def _one(name: str, default: str | None = None) -> str | None:
-    values = request.args.getlist(name)
-    if len(values) > 1:
-        raise InvalidRequestError(f"{name} comes more than once.")
-    return values[0] if values else default
-
-
-def _attempt(app: AppState, client: "ProviderClient", **wishes: Any) -> Attempt:
+def _attempt(app: AppState, client: "ProviderClient", **wished: Any) -> Attempt:
     now = int(app.clock())
     provider = client.provider.name
-    return Attempt(state=new_state(), provider=provider, begun_at=now, expires_at=now + LIFETIME, **wishes)
+    return Attempt(state=new_state(), provider=provider, begun_at=now, expires_at=now + LIFETIME, **wished)
 
 
 def _send(
@@ -226,18 +288,10 @@ def _send(
         challenge=challenge_of(seal.verifier(attempt.state)),
         fresh=attempt.fresh,
     )
-    response = jsonify({"url": url}) if as_json or _asks_for_json() else _redirect(url)
+    response = jsonify({"url": url}) if as_json or asks_for_json() else _redirect(url)
     response.headers["Vary"] = "Accept"
     _cookies(app, directory).keep(request, response, attempt, now=app.clock())
     return response
-
-
-def _asks_for_json() -> bool:
-    """Tell whether JSON is named, and no page as gladly: a browser that goes to an address names text/html."""
-    named: dict[str, float] = {}
-    for kind, quality in request.accept_mimetypes:
-        named[kind.lower()] = max(float(quality), named.get(kind.lower(), 0))
-    return named.get("application/json", 0) > named.get("text/html", 0)
 
 
 def _redirect_uri(client: "ProviderClient") -> str:
@@ -246,20 +300,6 @@ def _redirect_uri(client: "ProviderClient") -> str:
         return client.provider.redirect_uri
     values = {**(request.view_args or {}), "provider": client.provider.name}
     return url_for(f"{request.blueprint}.provider_callback", _external=True, **values)
-
-
-def _returned() -> dict[str, str]:
-    """Read what the provider sent back; nothing may come twice (RFC 6749 section 3.1).
-
-    Raises:
-        InvalidAttemptError: something does, or there is no state.
-    """
-    given = {name: request.args.getlist(name) for name in _RETURNED if name in request.args}
-    if any(len(values) != 1 for values in given.values()) or len(given.get("state", [""])[0]) > _MAX_STATE:
-        raise InvalidAttemptError
-    if "state" not in given:
-        raise InvalidAttemptError
-    return {name: values[0] for name, values in given.items()}
 
 
 def _finish(

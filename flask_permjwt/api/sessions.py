@@ -4,15 +4,26 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
+from flask_permjwt.api.answers import MeAnswerSchema, SessionsAnswerSchema, TokensAnswerSchema, UserQuerySchema
 from flask_permjwt.api.body import has_body, load_body
 from flask_permjwt.api.credentials import presented
-from flask_permjwt.api.endpoints import committed, deliver, endpoint, own_user, paths
+from flask_permjwt.api.describe import Takes, describe
+from flask_permjwt.api.endpoints import ISSUING, PROVING, committed, deliver, endpoint, in_session, own_user, paths
 from flask_permjwt.api.former import log_out_former, refresh_former
-from flask_permjwt.api.schemas import ConfirmSchema, LoginSchema, LogoutAllSchema, MeSchema, SessionSchema
+from flask_permjwt.api.schemas import (
+    ConfirmSchema,
+    LoginSchema,
+    LogoutAllSchema,
+    MeSchema,
+    RefreshTokenSchema,
+    SessionSchema,
+)
 from flask_permjwt.errors import (
+    InsufficientScopeError,
     InvalidBodyError,
     InvalidRequestError,
     InvalidTokenError,
+    UnknownSessionError,
     UnknownUserError,
 )
 from flask_permjwt.tokens.codec import TokenType
@@ -25,6 +36,13 @@ MANAGE = "permjwt:sessions:manage"
 """The permission to list and end other people's sessions."""
 
 
+@describe(
+    "Log in with user name and password",
+    details="The user name may be the e-mail address.",
+    body=LoginSchema,
+    answers={200: ("The tokens, or cookies that hold them.", TokensAnswerSchema)},
+    errors=(*PROVING, *ISSUING),
+)
 @public(reason="logs in with a password")
 @endpoint
 def log_in() -> Response:
@@ -50,6 +68,15 @@ def _log_in() -> Response:
     return deliver(app, tokens, cookie=cookie)
 
 
+@describe(
+    "Get new tokens for a refresh token",
+    details="The refresh token comes in the header, in the body or in its cookie, and is used up.",
+    body=RefreshTokenSchema,
+    optional=True,
+    answers={200: ("New tokens, in the way the old one came.", TokensAnswerSchema)},
+    errors=(InvalidTokenError, *ISSUING),
+    takes=(Takes.REFRESH, Takes.BODY),
+)
 @public(reason="checks the refresh token itself")
 @endpoint
 def refresh() -> Response:
@@ -72,8 +99,16 @@ def _refresh() -> Response:
     return deliver(app, app.accounts.refresh(token, bind_csrf=cookie), cookie=cookie)
 
 
+@describe(
+    "Confirm the password",
+    details="The new access token opens what asks for a recent proof of who one is (RFC 9470).",
+    body=ConfirmSchema,
+    answers={200: ("A new access token, in the way the old one came.", TokensAnswerSchema)},
+    errors=(*PROVING, *ISSUING),
+)
 @requires_login
 @endpoint
+@in_session
 @committed
 def confirm() -> Response:
     """POST /confirm."""
@@ -86,6 +121,15 @@ def confirm() -> Response:
     return deliver(app, tokens, cookie=cookie)
 
 
+@describe(
+    "Log out",
+    details="Ends the session of a token, and deletes the cookies.",
+    body=RefreshTokenSchema,
+    optional=True,
+    answers={204: "The session has ended."},
+    errors=(InvalidTokenError,),
+    takes=(Takes.ACCESS, Takes.REFRESH, Takes.BODY),
+)
 @public(reason="checks the token itself, also a refresh token")
 @endpoint
 @committed
@@ -103,8 +147,17 @@ def log_out() -> Response:
     return response
 
 
+@describe(
+    "End all sessions of a user",
+    details=f"Those of somebody else with `{MANAGE}`.",
+    body=LogoutAllSchema,
+    optional=True,
+    answers={204: "The sessions have ended."},
+    errors=(InsufficientScopeError, UnknownUserError),
+)
 @requires_login
 @endpoint
+@in_session
 @committed
 def log_out_everywhere() -> Response:
     """POST /logout-all."""
@@ -121,8 +174,16 @@ def log_out_everywhere() -> Response:
     return response
 
 
+@describe(
+    "List the sessions of a user",
+    details=f"Those of somebody else with `{MANAGE}`.",
+    query=UserQuerySchema,
+    answers={200: ("The sessions.", SessionsAnswerSchema)},
+    errors=(InsufficientScopeError, UnknownUserError),
+)
 @requires_login
 @endpoint
+@in_session
 @committed
 def list_sessions() -> Response:
     """GET /sessions."""
@@ -135,8 +196,15 @@ def list_sessions() -> Response:
     return jsonify({"sessions": shown})
 
 
+@describe(
+    "End a session",
+    details=f"That of somebody else with `{MANAGE}`.",
+    answers={204: "The session has ended."},
+    errors=(UnknownSessionError,),
+)
 @requires_login
 @endpoint
+@in_session
 @committed
 def end_session() -> Response:
     """DELETE /sessions/<session_id>."""
@@ -151,6 +219,7 @@ def end_session() -> Response:
     return response
 
 
+@describe("Show the user who asks", answers={200: ("The user.", MeAnswerSchema)})
 @requires_login
 @endpoint
 def me() -> Response:

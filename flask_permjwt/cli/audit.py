@@ -77,7 +77,11 @@ def _subject(name: str) -> str:
 
 
 def _name(subject: str | None) -> str:
-    user = None if subject is None else app_state().store.get(subject)
+    state = app_state()
+    user = None if subject is None else state.store.get(subject)
+    client = None if subject is None or user is not None else state.clients.get(subject)
+    if client is not None:
+        return f"{client.name} (client)"
     return user.username if user is not None else subject or "-"
 
 

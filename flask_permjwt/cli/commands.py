@@ -2,7 +2,7 @@
 
 import click
 
-from flask_permjwt.cli import audit, keys, roles, routes, sessions, users
+from flask_permjwt.cli import audit, clients, keys, openapi, roles, routes, sessions, tokens, users
 from flask_permjwt.cli.doctor.command import doctor
 
 commands = click.Group(
@@ -19,9 +19,12 @@ commands = click.Group(
         sessions.sessions,
         sessions.logout,
         sessions.prune,
+        tokens.tokens,
         audit.audit,
         keys.keys,
+        clients.client,
         routes.routes,
+        openapi.openapi,
         doctor,
     ]
 )

@@ -1,6 +1,7 @@
 """Commands for keys. They change files; nothing secret is printed, and no process needs to be told."""
 
 import json
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +11,14 @@ from typing import Final
 
 import click
 from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
 
 from flask_permjwt.cli import group
 from flask_permjwt.errors import ConfigurationError
-from flask_permjwt.setting_contradictions import refuse_two_places
 from flask_permjwt.settings import ALGORITHMS
+from flask_permjwt.settings.contradictions import refuse_two_places
+from flask_permjwt.settings.signing import SYNONYMS
+from flask_permjwt.signals import KeyChanged
 from flask_permjwt.tokens.key_source import WatchedKeys
 from flask_permjwt.tokens.keys import Key
 from flask_permjwt.tokens.lifecycle import KeyPlan, ManagedKey, State
@@ -22,9 +26,12 @@ from flask_permjwt.web.state import AppState, app_state
 
 _ALGORITHM: Final = click.option(
     "--algorithm",
-    type=click.Choice(ALGORITHMS, case_sensitive=False),
+    type=click.Choice((*ALGORITHMS, *SYNONYMS), case_sensitive=False),
+    callback=lambda _, __, given: SYNONYMS.get(given, given),
     help="What the key serves; by default, PERMJWT_ALGORITHM.",
 )
+
+_log = logging.getLogger("flask_permjwt.keys")
 
 _LATEST: Final = 253_402_300_799
 """The end of the year 9999, behind which Python has no dates."""
@@ -52,6 +59,7 @@ def generate(*, algorithm: str | None, adopt: bool) -> None:
             raise group.Refused("There is a key that signs; `flask permjwt keys rotate` makes the next one.")
         made = keyring.add(_adopted(keyring.state) if adopt else _new(keyring.state, algorithm), keyring.now)
     click.echo(f"{_name(made)} signs now.")
+    _write_down(keyring.state, ("adopted" if adopt else "generated", made))
 
 
 @keys.command("list")
@@ -124,6 +132,7 @@ def rotate(*, algorithm: str | None) -> None:
     )
     for one in dropped:
         click.echo(f"{_name(one)} is not needed any more: its file was deleted.")
+    _write_down(keyring.state, ("published", made), *(("deleted", one) for one in dropped))
 
 
 # A kid may begin with a hyphen: one thumbprint in 64 does.
@@ -144,18 +153,33 @@ def retire(kid: str, *, at_once: bool) -> None:
                 raise group.Refused("This key signs: `flask permjwt keys rotate` puts another one in its place.")
             keyring.directory.write(replace(one, retired_at=min(now, one.told_to_stop_at)))
             click.echo(f"{_name(one)} does not sign.")
+            _write_down(keyring.state, ("retired", one))
             return
-        if signs:
-            # First, so that there is no moment without a key that signs.
-            click.echo(f"{_name(_successor(keyring, one))} signs now.")
+        # First, so that there is no moment without a key that signs.
+        successor = _successor(keyring, one) if signs else None
+        if successor is not None:
+            click.echo(f"{_name(successor)} signs now.")
         keyring.directory.write(replace(one, void_at=min(now, math.inf if one.void_at is None else one.void_at)))
-    refresh = keyring.state.settings.keys_refresh
-    click.echo(f"Every token of {_name(one)} is void, in all processes within {refresh:g} seconds.")
+    latest = keyring.state.settings.keys_reread + keyring.state.settings.revocation_interval
+    click.echo(f"Every token of {_name(one)} is void, in all processes within {latest:g} seconds.")
     if keyring.is_besides(one):
         click.echo(
             "It stands in PERMJWT_VERIFICATION_KEYS too: take it out there; until then, its file must stay where "
             "it is."
         )
+    _write_down(keyring.state, ("voided", one), *([] if successor is None else [("promoted", successor)]))
+
+
+def _write_down(state: AppState, *done: tuple[str, ManagedKey]) -> None:
+    """Write down what was done to keys. It is done already, and it holds, whether the database answers or not."""
+    for action, one in done:
+        _log.info("the key %s was %s", _name(one), action)
+    try:
+        with state.accounts.transaction():
+            for action, one in done:
+                state.recorder.record(KeyChanged(action=action, kid=one.key.kid, algorithm=one.key.algorithm))
+    except (SQLAlchemyError, RuntimeError):
+        click.echo("This is not in the audit table: the database did not take it.", err=True)
 
 
 class _Keyring:

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-COOKIE: Final = "permjwt_login_"
+_COOKIE: Final = "permjwt_login_"
 LIFETIME: Final = 10 * 60
 """Seconds that somebody has for logging in at a provider."""
 
@@ -48,6 +48,7 @@ class Attempt:
 
 MAX_SEALED: Final = 3500
 _BYTES: Final = 32
+_SHORT: Final = 8
 _NAMES: Final = frozenset(one.name for one in fields(Attempt))
 
 
@@ -60,6 +61,8 @@ class Seal:
 
     def __init__(self, secret: bytes) -> None:
         self._secret: Final = secret
+        # Of two apps on one host, neither takes the other's cookies for leftovers of its own.
+        self._ours: Final = hmac.digest(secret, b"cookie", "sha256").hex()[:_SHORT]
 
     def close(self, attempt: Attempt) -> str:
         """Return the value of the cookie."""
@@ -88,6 +91,18 @@ class Seal:
         """Return the PKCE verifier of our request (RFC 7636 section 4.1)."""
         return self._mac("verifier", state)
 
+    def cookie_name(self, state: str, *, secure: bool) -> str:
+        """Return the name of an attempt's cookie; of its own, so that two tabs do not spoil each other's login.
+
+        ``__Host-`` keeps other hosts of the same domain from setting one (RFC 6265bis section 4.1.3.2).
+        """
+        digest = hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"{self.cookie_prefix(secure=secure)}{digest[: 2 * _SHORT]}"
+
+    def cookie_prefix(self, *, secure: bool) -> str:
+        """Return how the names of all of them begin."""
+        return f"{'__Host-' if secure else ''}{_COOKIE}{self._ours}_"
+
     def _mac(self, purpose: str, text: str) -> str:
         message = f"{purpose} {text}".encode("utf-8", "surrogatepass")
         return _encode(hmac.digest(self._secret, message, "sha256"))
@@ -96,20 +111,6 @@ class Seal:
 def new_state() -> str:
     """Return 256 random bits."""
     return secrets.token_urlsafe(_BYTES)
-
-
-def cookie_name(state: str, *, secure: bool) -> str:
-    """Return the name of an attempt's cookie; of its own, so that two tabs do not spoil each other's login.
-
-    ``__Host-`` keeps other hosts of the same domain from setting one (RFC 6265bis section 4.1.3.2).
-    """
-    digest = hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{cookie_prefix(secure=secure)}{digest[:16]}"
-
-
-def cookie_prefix(*, secure: bool) -> str:
-    """Return how the names of all of them begin."""
-    return f"__Host-{COOKIE}" if secure else COOKIE
 
 
 def challenge_of(verifier: str) -> str:

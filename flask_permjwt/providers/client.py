@@ -28,7 +28,7 @@ from flask_permjwt.errors import (
     ProviderError,
 )
 from flask_permjwt.providers import person
-from flask_permjwt.providers.config import TENANT, Provider
+from flask_permjwt.providers.config import Provider
 from flask_permjwt.providers.metadata import Metadata, MetadataSource, PublishedKeysLoader
 from flask_permjwt.providers.transport import BoundedAdapter
 from flask_permjwt.tokens.claims import parse_object
@@ -39,7 +39,9 @@ from flask_permjwt.tokens.issuers.algorithms import SAFE
 from flask_permjwt.tokens.issuers.config import Issuer
 from flask_permjwt.tokens.issuers.http import HttpFetcher
 from flask_permjwt.tokens.issuers.jwks import KeysError
+from flask_permjwt.tokens.issuers.protocol import Keys
 from flask_permjwt.tokens.issuers.source import KeySource
+from flask_permjwt.tokens.issuers.tenants import TENANT, KeysOfTenant
 from flask_permjwt.tokens.issuers.verifier import Issuers, Trusted
 
 _OK: Final = 200
@@ -243,7 +245,8 @@ class ProviderClient:
                 if not isinstance(said, str) or not self.provider.is_issuer(said):
                     raise KeysError("the ID token is of another issuer")
                 named = replace(named, name=said)
-            verified = Issuers([Trusted(named, self._keys)]).verify(id_token, self._judge)
+            keys: Keys = KeysOfTenant(self._keys, named.name) if self.provider.is_microsoft else self._keys
+            verified = Issuers([Trusted(named, keys)]).verify(id_token, self._judge)
         except (InvalidTokenError, KeysUnavailableError) as refusal:
             raise KeysError(f"the ID token: {refusal.description}") from None
         if verified is None:

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.providers.presets import CONSUMERS, PRESETS
 from flask_permjwt.tokens.issuers import addresses
 from flask_permjwt.tokens.issuers.config import MAX_NAME
+from flask_permjwt.tokens.issuers.tenants import TENANT, TENANT_ID, is_shared
 
 KNOWN: Final = (
     "preset",
@@ -32,10 +34,8 @@ KNOWN: Final = (
     "create",
 )
 WELL_KNOWN: Final = "/.well-known/openid-configuration"
-TENANT: Final = "{tenantid}"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_TENANT_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+")
 _AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post", "none")
 _OURS: Final = frozenset(
@@ -84,6 +84,7 @@ class Provider:
         authorize_params: what is asked for besides.
         claims: what an ID token or that answer must say besides, exactly.
         create: make a user for whoever is not known yet.
+        personal: of many tenants, that of Microsoft's personal accounts is one.
     """
 
     name: str
@@ -102,6 +103,12 @@ class Provider:
     authorize_params: Mapping[str, str]
     claims: Mapping[str, str]
     create: bool
+    personal: bool = True
+
+    @property
+    def is_microsoft(self) -> bool:
+        """Whether many issuers share its keys, and administrators of tenants write the addresses."""
+        return is_shared(self.issuer)
 
     def is_issuer(self, name: str) -> bool:
         """Tell whether identities of this issuer are this provider's."""
@@ -109,7 +116,8 @@ class Provider:
             return name == self.issuer
         start, _, end = self.issuer.partition(TENANT)
         tenant = name[len(start) : len(name) - len(end)]
-        return name == f"{start}{tenant}{end}" and _TENANT_ID.fullmatch(tenant) is not None
+        known = TENANT_ID.fullmatch(tenant) is not None and (self.personal or tenant != CONSUMERS)
+        return known and name == f"{start}{tenant}{end}"
 
 
 def read_providers(given: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Provider]:
@@ -119,13 +127,11 @@ def read_providers(given: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, 
         ConfigurationError: something about one cannot be meant; the message names the remedy, and never a secret.
     """
     found = {name: _read(name, entry) for name, entry in given}
-    by_issuer: dict[str, str] = {}
-    for one in found.values():
-        other = by_issuer.setdefault(one.issuer, one.name)
-        if other != one.name:
+    for one, other in combinations(found.values(), 2):
+        if one.issuer == other.issuer or one.is_issuer(other.issuer) or other.is_issuer(one.issuer):
             raise ConfigurationError(
-                f"PERMJWT_PROVIDERS: {other!r} and {one.name!r} have the same issuer, whose subjects could not "
-                "be told apart: leave one out"
+                f"PERMJWT_PROVIDERS: {one.name!r} and {other.name!r} have the same issuer, or one has that of the "
+                "other among its tenants, whose subjects could not be told apart: leave one out"
             )
     return found
 
@@ -177,6 +183,7 @@ def _read(name: str, given: Mapping[str, Any]) -> Provider:
         authorize_params=_texts(where, merged, "authorize_params"),
         claims=_texts(where, merged, "claims"),
         create=_boolean(where, merged, "create"),
+        personal=merged.get("tenant") != "organizations",
     )
     _refuse_contradictions(where, provider, merged)
     return provider
@@ -196,7 +203,7 @@ def _metadata_url(where: str, merged: Mapping[str, Any]) -> str | None:
     url, tenant = merged.get("metadata_url"), merged.get("tenant")
     if isinstance(url, str) and "{tenant}" in url:
         if not isinstance(tenant, str) or (
-            tenant not in {"common", "organizations", "consumers"} and _TENANT_ID.fullmatch(tenant) is None
+            tenant not in {"common", "organizations", "consumers"} and TENANT_ID.fullmatch(tenant) is None
         ):
             raise ConfigurationError(
                 f"{where}: 'tenant' must be the id of your tenant, as in 'aaaabbbb-0000-cccc-1111-dddd2222eeee', "

@@ -66,6 +66,9 @@ class MetadataSource:
         """
         now = self._monotonic()
         if now >= self._next:
+            if self._known is not None:
+                # Who comes meanwhile goes on with what is known, and does not wait for a slow provider too.
+                self._next = now + COOLDOWN
             # Of two threads that meet here, both may fetch: that does no harm.
             try:
                 self._known = self._fetch()

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from flask_permjwt.accounts.provider_logins import Person
 from flask_permjwt.errors import IdentityRefusedError
-from flask_permjwt.providers.config import TENANT, Provider
+from flask_permjwt.providers.config import Provider
 from flask_permjwt.tokens.issuers.jwks import KeysError
+from flask_permjwt.tokens.issuers.tenants import TENANT
 
 LEEWAY: Final = 60
 """Seconds by which the provider's clock and ours may differ."""
@@ -52,7 +53,8 @@ def of_id_token(
         provider=provider.name,
         issuer=str(claims.get("iss")),
         subject=_subject(claims.get("sub")),
-        email=verified_email(claims),
+        # Whatever Microsoft's tokens say of it: any administrator of a tenant writes addresses, of others too.
+        email=None if provider.is_microsoft else verified_email(claims),
         authenticated_at=int(now if proved_at is None else max(0, min(proved_at, now))),
     )
 

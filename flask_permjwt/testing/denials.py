@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from flask import Flask
-from flask.testing import FlaskClient
 from werkzeug.routing import Rule as Route
 
 from flask_permjwt.policy.decision import Rule
 from flask_permjwt.policy.permissions import Grants, is_segment
 from flask_permjwt.policy.requirements import Needs, Requirement
 from flask_permjwt.testing.client import make_client
-from flask_permjwt.testing.stand_in import StandIn
+from flask_permjwt.testing.stand_in import HEARD, StandIn, take_stand_ins
 from flask_permjwt.web.addresses import Address, address_of
 from flask_permjwt.web.marks import describe
-from flask_permjwt.web.state import app_state
 from flask_permjwt.web.table import Entry, methods_of
 
 _UNRELATED: Final = "permjwt-testing:unrelated"
@@ -44,7 +42,8 @@ def assert_every_route_denies(
 
     By real requests, each is asked without credentials; with wrong permissions: none of those that it needs, then
     all but one, wherever that is not enough; and with the right ones, but proved too long ago, where it asks for
-    ``fresh``. A guard that denies lets no view run; one that does not lets it run, in your test's database.
+    ``fresh``. A guard that denies lets no view run; one that does not lets it run, in your test's database. Where
+    something else answers with such a status, the view itself for one, nothing was denied.
     No database is needed for the denials themselves.
 
     Args:
@@ -59,7 +58,7 @@ def assert_every_route_denies(
         AssertionError: some route does not deny, cannot be reached, or there is no guarded one; all are named.
         ConfigurationError: the declarations contradict each other, or a guard guards nothing.
     """
-    table = app_state(app).table
+    table = take_stand_ins(app).table
     entries = table.compile()
     unknown = sorted(set(skip) - set(app.view_functions))
     assert not unknown, f"skip names {unknown[0]!r}, which is no endpoint of the app"  # noqa: S101  # it is one
@@ -108,6 +107,8 @@ def _cases(
     right: frozenset[str] = frozenset()
     if need is not None and not isinstance(need, Rule):
         right = _filled(need.scopes, address.values)
+        if not need.met_by(Grants(right), address.values):
+            right = frozenset({"*"})  # a value that no grant can name, such as a path with slashes
         for wrong in _wrong(need, address.values):
             said = " and ".join(sorted(wrong - {_UNRELATED})) or "no permission that it needs"
             yield _Case(_holding(wrong), forbidden, f"with {said}")
@@ -152,9 +153,11 @@ def _segments(need: Needs, values: Mapping[str, object]) -> Iterator[object]:
 
 def _ask(app: Flask, address: Address, method: str, case: _Case) -> str | None:
     """Send the request; return what is wrong with the answer."""
-    client: FlaskClient = make_client(app)
+    client = make_client(app)
     if case.stand_in is not None:
-        client = make_client(app).standing_in(case.stand_in)
+        client.standing_in(case.stand_in)
+    heard: list[str] = []
+    client.environ_base = {**client.environ_base, HEARD: cast("str", heard)}
     options: dict[str, Any] = {} if address.base_url is None else {"base_url": address.base_url}
     expected = " or ".join(map(str, sorted(case.expected)))
     try:
@@ -162,7 +165,11 @@ def _ask(app: Flask, address: Address, method: str, case: _Case) -> str | None:
     except Exception as error:  # noqa: BLE001  # a view that ran may raise anything
         return f"{type(error).__name__} was raised in place of {expected}, {case.said}"
     response.close()
-    return None if response.status_code in case.expected else f"{response.status_code} {case.said}, not {expected}"
+    if response.status_code not in case.expected:
+        return f"{response.status_code} {case.said}, not {expected}"
+    return (
+        None if heard else f"{response.status_code} {case.said}, which no guard has said: something else answered"
+    )
 
 
 def _name(entry: Entry) -> str:

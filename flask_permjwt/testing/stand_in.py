@@ -7,11 +7,13 @@ nothing of it.
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from flask import Flask, Request, request
 
+from flask_permjwt.errors import TokenTooLargeError
+from flask_permjwt.policy.permissions import Grants
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.signals import AccessDenied
 from flask_permjwt.tokens.codec import TokenType, VerifiedToken
@@ -21,8 +23,13 @@ from flask_permjwt.web.transports import Source
 KEY: Final = "flask_permjwt.testing.stand_in"
 """Where the stand-in is found in a WSGI environment."""
 
+HEARD: Final = "flask_permjwt.testing.heard"
+"""Where a list is found in a WSGI environment that denials are noted in."""
+
+_ASKED_OF_USERS: Final = ("public_id", "username", "active", "token_version")
 _SUBJECT: Final = "stand-in|"
 _LIFETIME: Final = 60
+_MAX_SUBJECT: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,10 @@ class StandInTokens:
         state.user = stand_in.user
         return token.principal, token, Source.HEADER
 
+    def again(self, token: VerifiedToken) -> Principal:
+        """Return who a token acts for now, as ``AccessTokens.again``; it is never a stand-in's."""
+        return self._real.again(token)
+
     def is_good(self, token: VerifiedToken) -> bool:
         """Tell whether a token has not been revoked, as ``AccessTokens.is_good``."""
         return self._real.is_good(token)
@@ -101,7 +112,14 @@ class StandInTokens:
             "roles": [],
             **proved,
         }
-        return codec.verify(codec.encode(TokenType.ACCESS, claims, stand_in.permissions), TokenType.ACCESS)
+        try:
+            text = codec.encode(TokenType.ACCESS, claims, stand_in.permissions)
+        except TokenTooLargeError:
+            # As a login does then: the token names none, and they are found elsewhere.
+            token = codec.verify(codec.encode(TokenType.ACCESS, claims, None), TokenType.ACCESS)
+            principal = replace(token.principal, grants=Grants(stand_in.permissions))
+            return replace(token, principal=principal)
+        return codec.verify(text, TokenType.ACCESS)
 
 
 class StandInRecorder:
@@ -120,17 +138,46 @@ class StandInRecorder:
 
     def record_denial(self, event: AccessDenied) -> None:
         """Send the signal of a refusal; that of a stand-in is written down nowhere."""
+        _note_denial()
         if _stand_in_of(request, self._state) is None:
             self._real.record_denial(event)
         else:
             self._real.announce(event)
+
+    def count_denial(self) -> None:
+        """Count a refusal of nobody known, as ``Recorder.count_denial``."""
+        _note_denial()
+        self._real.count_denial()
+
+
+def _note_denial() -> None:
+    heard = request.environ.get(HEARD)
+    if isinstance(heard, list):
+        heard.append(request.path)
+
+
+def check_user(user: Any) -> None:
+    """Check that a stand-in's user reads like an ``Account``.
+
+    Raises:
+        TypeError: it does not.
+    """
+    lacking = [name for name in _ASKED_OF_USERS if getattr(user, name, None) is None]
+    if lacking:
+        raise TypeError(
+            f"user= is a name, or an object that reads like an Account: {type(user).__name__} has no "
+            f"{' and no '.join(lacking)} (of a row, they are there once it was committed)"
+        )
+    if not str(user.public_id).isprintable() or not 0 < len(str(user.public_id)) <= _MAX_SUBJECT:
+        raise TypeError(f"user={user.username!r} can be in no token: it is too long, or cannot be printed")
 
 
 def _stand_in_of(incoming: Request, state: AppState) -> StandIn | None:
     """Return whom a request stands in for, unless it brings a header of its own."""
     if incoming.environ.get(state.transport.header_key):
         return None
-    return cast("StandIn | None", incoming.environ.get(KEY))
+    found = incoming.environ.get(KEY)
+    return found if isinstance(found, StandIn) else None
 
 
 def take_stand_ins(app: Flask) -> AppState:

@@ -130,7 +130,15 @@ def _try(app: Flask, rule: Rule, method: str, values: dict[str, Any]) -> Address
 
 def _host(app: Flask, domain: str) -> tuple[str, str | None]:
     scheme = app.config["PREFERRED_URL_SCHEME"]
-    server = app.config["SERVER_NAME"] or "localhost"
+    server = app.config["SERVER_NAME"]
+    # Any other host is refused before there is a route.
+    trusted = next(iter(app.config["TRUSTED_HOSTS"] or ()), None) if server is None else None
+    if trusted is not None:
+        trusted = trusted.lstrip(".")
+    server = server or trusted or "localhost"
     if app.url_map.host_matching:
         return server, f"{scheme}://{domain or server}"
-    return server, f"{scheme}://{domain}.{server}" if domain and app.subdomain_matching else None
+    if domain and app.subdomain_matching:
+        return server, f"{scheme}://{domain}.{server}"
+    root = app.config["APPLICATION_ROOT"].rstrip("/")
+    return server, None if trusted is None else f"{scheme}://{server}{root}"

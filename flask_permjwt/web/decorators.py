@@ -66,7 +66,8 @@ class GuardDecorator:
         elif callable(view):
             guarded = _guard_function(self.guard, view)
         else:
-            raise ConfigurationError(f"{view!r} cannot be guarded: it is no function and no view class")
+            hint = "" if view is not None else "; above @sock.route, use the Sock of flask_permjwt.live.sock"
+            raise ConfigurationError(f"{view!r} cannot be guarded: it is no function and no view class{hint}")
         return guarded  # type: ignore[no-any-return]
 
 
@@ -81,7 +82,7 @@ def _guard_class(guard: Guard, cls: type) -> type:
         return cls
     add_marks(cls, guard=guard)
     # The class guards itself too, for whoever dispatches to it without the hook.
-    wrapper = _wrap(guard, dispatch)
+    wrapper = wrap(guard, dispatch)
     remember_wrapper(wrapper)
     setattr(cls, "dispatch_request", wrapper)  # noqa: B010  # mypy knows no such attribute
     return cls
@@ -91,11 +92,11 @@ def _guard_function(guard: Guard, function: AnyCallable) -> AnyCallable:
     if has_request_context() and not is_under_construction([*chain(function), *held_by(function)]):
         # Frameworks and views that decorate at each request: the wrapper enforces, and nothing may be left behind
         # on what outlives the request.
-        return _wrap(guard, function)
+        return wrap(guard, function)
     for link in _links(function):
         _refuse_public(link)
         add_marks(link, guard=guard)
-    wrapper = _wrap(guard, function)
+    wrapper = wrap(guard, function)
     remember_wrapper(wrapper)
     _leave_notes(wrapper, function)
     return wrapper
@@ -131,7 +132,8 @@ def _refuse_public(target: object) -> None:
         )
 
 
-def _wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
+def wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
+    """Return a function that enforces a guard, unless the hook has, and calls another; nothing else is marked."""
     wrapper: AnyCallable
     fills = bool(guard.fields)
     if inspect.iscoroutinefunction(function):

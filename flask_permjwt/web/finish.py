@@ -1,9 +1,9 @@
 """The end of a request: its access cookie is renewed if that is due, and caches are told what it depended on."""
 
 import logging
-from typing import Final
+from typing import Any, Final
 
-from flask import Flask, Response, request
+from flask import Flask, Response, after_this_request, globals, request  # noqa: A004  # Flask's name for it
 
 from flask_permjwt.errors import TokenTooLargeError
 from flask_permjwt.policy.principal import Principal
@@ -11,11 +11,15 @@ from flask_permjwt.web.state import REQUEST_KEY, RequestState
 
 _log = logging.getLogger("flask_permjwt")
 
+# Where Flask keeps what a request asked for by after_this_request: one context or the other, by its version.
+_context: Final[Any] = getattr(globals, "_cv_request", None) or globals._cv_app  # noqa: SLF001  # a proxy costs ten times as much
+
 
 class Finisher:
-    """Runs after the requests that need it, and costs those that came before the first of them nothing.
+    """Runs at the end of the requests that need it, and costs the others nothing.
 
-    Flask calls every after-request function for every request. Where tokens come in headers alone, none is needed.
+    Flask calls every after-request function of an app for every request: ours is none of these unless the app has
+    some of its own.
 
     Args:
         app: whose requests are finished.
@@ -31,14 +35,23 @@ class Finisher:
         """Run after every request of an app with functions of its own: one may ask who the request acts for."""
         self.is_prepared = True
         if any(self._functions.values()):
-            self.needed()
-
-    def needed(self) -> None:
-        """Run after this request and all later ones: last, whatever else runs then."""
-        if not self._is_registered:
             self._is_registered = True
             # Flask looks here when the response is there. A new list, as another thread may be going through it.
             self._functions[None] = [finish_response, *self._functions.get(None, ())]
+
+    def needed(self) -> None:
+        """Run after the current request: last, whatever else runs then."""
+        if not self._is_registered:
+            after_this_request(_finish_last)
+
+
+def _finish_last(response: Response) -> Response:
+    waiting = _context.get()._after_request_functions  # noqa: SLF001  # the public face only adds to it
+    if waiting[-1] is not _finish_last:
+        # What the view asked for may put another response in place of this one.
+        after_this_request(_finish_last)
+        return response
+    return finish_response(response)
 
 
 def finish_response(response: Response) -> Response:

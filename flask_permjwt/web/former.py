@@ -47,6 +47,10 @@ class WithFormerTokens:
             check_csrf(self._transport, request, token.csrf, self._former.config.csrf_headers[0])
         return token.principal, token, found.source
 
+    def again(self, token: VerifiedToken) -> Principal:
+        """Return who a token acts for now, as ``AccessTokens.again``; it is never a former one."""
+        return self._real.again(token)
+
     def is_good(self, token: VerifiedToken) -> bool:
         """Tell whether a token has not been revoked, as ``AccessTokens.is_good``."""
         return self._real.is_good(token)

@@ -6,6 +6,7 @@ from flask import Flask, Request, Response, request
 
 from flask_permjwt.policy.decision import Denied, decide
 from flask_permjwt.policy.requirements import NO_VALUES
+from flask_permjwt.web.connections import principal_of
 from flask_permjwt.web.identity import refused, resolve_now, routed_values
 from flask_permjwt.web.responses import http_error
 from flask_permjwt.web.state import REQUEST_KEY, RequestState, app_state
@@ -22,7 +23,7 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
     table, clock, finisher = state_of_app.table, state_of_app.clock, state_of_app.finisher
     current_request = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
-    def enforce_request() -> Response | None:  # noqa: C901  # as above
+    def enforce_request() -> Response | None:  # noqa: C901, PLR0912  # as above
         incoming: Request = current_request()
         if not finisher.is_prepared:
             finisher.prepare()
@@ -32,14 +33,16 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
         method = incoming.method
         if method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return None
-        attributes = incoming.__dict__
+        entry = table.entry(rule.endpoint, method)
+        need, attributes = entry.need, incoming.__dict__
         state: RequestState | None = attributes.get(REQUEST_KEY)
         if state is None:
+            if need is None and not entry.wrappers and not entry.fills:
+                return None
             state = attributes[REQUEST_KEY] = RequestState(state_of_app)
-        entry = state.entry = table.entry(rule.endpoint, method)
+        state.entry = entry
         if entry.fills and not table.values_may_change:
             state.routed = dict(incoming.view_args or {})
-        need = entry.need
         if need is None:
             state.decided = entry.wrappers
             return None
@@ -48,15 +51,22 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
             principal = resolve_now(state, incoming)
         exact = entry.exact
         if exact is None or principal.subject is None or not exact <= principal.grants.exact:
+            if entry.is_live and principal.subject is not None:
+                principal = principal_of(state, incoming)
+                state.principal = None  # what holds for this moment is not kept for the life of a connection
             values = routed_values(state) if entry.fills else NO_VALUES
             now = 0 if entry.max_age is None else clock()
             decision = decide(principal, need, values, entry.max_age, now)
             if isinstance(decision, Denied):
                 error = refused(state, decision)
-                response = state_of_app.refusals.response(error)
+                response = state_of_app.refusals.response(error, state.vary)
                 if response is None:
+                    if state.vary:
+                        state.finish_later()
                     raise http_error(error) from None
                 return response
+        if state.vary:
+            state.finish_later()
         state.enforced = True
         state.decided = entry.wrappers
         return None

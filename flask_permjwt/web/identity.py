@@ -16,7 +16,7 @@ from flask_permjwt.errors import (
 from flask_permjwt.policy.decision import GRANTED, Decision, Denied, Reason, Rule, decide
 from flask_permjwt.policy.principal import ANONYMOUS, Principal
 from flask_permjwt.policy.requirements import NO_VALUES, Requirement, Values, all_of
-from flask_permjwt.signals import AccessDenied, access_denied
+from flask_permjwt.web.connections import ending, is_live, principal_of
 from flask_permjwt.web.responses import http_error
 from flask_permjwt.web.state import RequestState, request_state
 from flask_permjwt.web.transports import Source
@@ -26,38 +26,49 @@ if TYPE_CHECKING:
 
 
 _HEADER: Final = Source.HEADER
+_TICKET: Final = Source.TICKET
 _current_request: Final = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
 
 def resolve(state: RequestState) -> Principal:
     """Find out who the request acts for; the answer is kept for the rest of the request.
 
-    Whatever is wrong with the credentials, the principal is anonymous and ``state.refusal`` says why.
+    That of a connection which lives on is asked for anew. Whatever is wrong with the credentials, the principal is
+    anonymous and ``state.refusal`` says why.
     """
     principal = state.principal
-    return resolve_now(state, _current_request()) if principal is None else principal
+    if principal is None:
+        incoming = _current_request()
+        principal = principal_of(state, incoming) if is_live(incoming) else resolve_now(state, incoming)
+        if state.vary:
+            state.finish_later()
+    return principal
 
 
 def resolve_now(state: RequestState, incoming: Request) -> Principal:
-    """Find out who a request acts for that was not asked about before."""
+    """Find out who a request acts for that was not asked about before.
+
+    The caller has ``state.vary`` told to caches: ``finish_later`` does, unless the answer is there.
+    """
     app = state.app
     tokens = app.tokens
     try:
         principal, token, source = tokens.of(incoming)
     except AuthError as error:
         state.refusal = error
-        principal = ANONYMOUS
-        if app.settings.cookies:
-            state.vary_on("Cookie")
+        principal, by_cookie = ANONYMOUS, app.transport.takes_cookies
     else:
         state.source = source
-        if source is not _HEADER:
-            state.vary_on("Cookie")
-            if app.settings.cookie_sliding and principal.session_id is not None:
+        by_cookie = source is not _HEADER
+        if by_cookie:
+            if source is _TICKET:
+                state.token = token
+            elif app.settings.cookie_sliding and principal.session_id is not None:
                 state.renews = 2 * app.clock() > token.issued_at + token.expires_at
                 state.token = token
-    for header in tokens.vary:
-        state.vary_on(header)
+    if by_cookie or tokens.vary:
+        found = ("Cookie", *tokens.vary) if by_cookie else tokens.vary
+        state.vary = (*state.vary, *[one for one in found if one not in state.vary])
     state.principal = principal
     return principal
 
@@ -68,7 +79,8 @@ def enforce(
     """Let the request's principal pass, or end the request.
 
     Raises:
-        HTTPException: 401, 403 or (for malformed credentials) 400, of the class of the error.
+        HTTPException: 401, 403 or (for malformed credentials) 400, of the class of the error. In a connection,
+            what its library takes for its end.
     """
     now = 0 if max_age is None else state.app.clock()
     decision = decide(resolve(state), need, values, max_age, now)
@@ -84,14 +96,15 @@ def refuse(state: RequestState, decision: Decision) -> None:
         HTTPException: as ``enforce``.
     """
     if isinstance(decision, Denied):
-        raise http_error(refused(state, decision)) from None
+        error, incoming = refused(state, decision), _current_request()
+        raise (ending(incoming, error) if is_live(incoming) else http_error(error)) from None
 
 
 def refused(state: RequestState, decision: Denied) -> AuthError:
     """Return why the request ends, after that was written down."""
     refusal = _refusal(state, decision)
     if not isinstance(refusal, RetryLaterError):  # which denies nothing
-        _record_denial(state, refusal)
+        state.app.note_denial(state, resolve(state), refusal)
     return refusal
 
 
@@ -103,23 +116,6 @@ def _refusal(state: RequestState, decision: Denied) -> AuthError:
     if decision.reason is Reason.STALE and decision.max_age is not None:
         return StaleAuthenticationError(decision.max_age)
     return InsufficientScopeError(decision.missing)
-
-
-def _record_denial(state: RequestState, refusal: AuthError) -> None:
-    principal = resolve(state)
-    if principal.subject is None and not access_denied.receivers:
-        # What a flood of bad tokens costs.
-        state.app.recorder.count_denial()
-        return
-    denial = AccessDenied(
-        subject=principal.subject,
-        session_id=principal.session_id,
-        endpoint=request.endpoint or "",
-        method=request.method,
-        missing=getattr(refusal, "missing", ()),
-        status=refusal.status,
-    )
-    state.app.recorder.record_denial(denial)
 
 
 def check_permissions(*permissions: object, **values: object) -> None:
@@ -179,14 +175,15 @@ def _current_user() -> Any:
     principal = resolve(state)
     is_ours = principal.issuer is None
     subject = principal.subject if is_ours else principal.local_user
-    if subject is None:
+    if subject is None or principal.client_id is not None:
         return None
-    if state.user is None:
+    if state.user is None or state.principal is None:  # that of a connection may have changed
         user = state.app.store.get(subject)
         if user is None or not user.active or (is_ours and user.token_version != principal.claims.get("ver")):
             if not state.enforced:
                 return None
-            raise http_error(InvalidTokenError("The token's user is no longer active."))
+            error, incoming = InvalidTokenError("The token's user is no longer active."), _current_request()
+            raise ending(incoming, error) if is_live(incoming) else http_error(error)
         state.user = user
     return state.user
 
@@ -195,8 +192,8 @@ current_principal = cast("Principal", LocalProxy(_current_principal))
 """Who the current request acts for; anonymous where a public view was called without a valid token."""
 
 current_user = cast("UserMixin", LocalProxy(_current_user))
-"""The user's row, loaded on first use; false where no valid token came, or one of another issuer whose subject
-stands for no user here.
+"""The user's row, loaded on first use; false where no valid token came, one of a client, or one of another issuer
+whose subject stands for no user here.
 
 When the user was deleted or disabled since the token was issued, its first use ends the request with 401 in a
 guarded view; in a public one it is false.

@@ -5,7 +5,7 @@ from typing import Final
 from flask import Request, Response
 from werkzeug.http import dump_cookie
 
-from flask_permjwt.providers.attempts import LIFETIME, Attempt, Seal, cookie_name, cookie_prefix
+from flask_permjwt.providers.attempts import LIFETIME, Attempt, Seal
 
 _MOST: Final = 5
 """Logins that one browser may have under way: a page that begins one after the other fills no header."""
@@ -30,9 +30,9 @@ class LoginCookies:
 
     def keep(self, request: Request, response: Response, attempt: Attempt, *, now: float) -> None:
         """Have the browser keep an attempt, and forget the oldest ones beyond a few, and all that are over."""
-        name = cookie_name(attempt.state, secure=self._secure)
+        name = self._seal.cookie_name(attempt.state, secure=self._secure)
         self._set(response, name, self._seal.close(attempt), LIFETIME)
-        prefix = cookie_prefix(secure=self._secure)
+        prefix = self._seal.cookie_prefix(secure=self._secure)
         kept = []
         for other, value in request.cookies.items():
             if other.startswith(prefix) and other != name:
@@ -45,13 +45,13 @@ class LoginCookies:
 
     def find(self, request: Request, state: str, *, now: float) -> Attempt | None:
         """Return the attempt that this very browser began with a state."""
-        sealed = request.cookies.get(cookie_name(state, secure=self._secure), "")
+        sealed = request.cookies.get(self._seal.cookie_name(state, secure=self._secure), "")
         attempt = self._seal.open(sealed, now=now)
         return attempt if attempt is not None and attempt.state == state else None
 
     def drop(self, response: Response, state: str) -> Response:
         """Have the browser forget an attempt."""
-        self._set(response, cookie_name(state, secure=self._secure), "", 0)
+        self._set(response, self._seal.cookie_name(state, secure=self._secure), "", 0)
         return response
 
     def _set(self, response: Response, name: str, value: str, max_age: int) -> None:

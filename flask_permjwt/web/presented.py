@@ -19,11 +19,14 @@ from flask_permjwt.settings import Settings
 from flask_permjwt.tokens.cache import BoundedCache
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
+from flask_permjwt.tokens.personal import PREFIX
 from flask_permjwt.tokens.revocation import Standing
 from flask_permjwt.web.transports import Source, Transport
 
 if TYPE_CHECKING:
     from flask_permjwt.accounts.outside import OutsideTokens
+    from flask_permjwt.accounts.personal_use import PersonalUse
+    from flask_permjwt.web.tickets import PresentedTickets
 
 _NEVER: Final = -1
 # Read on every request; an attribute of an enumeration costs more.
@@ -39,6 +42,7 @@ class SeenToken:
         starts: when its time comes, with the leeway, in seconds since 1970-01-01 UTC.
         ends: when its time is over, likewise.
         holds_until: when its key and user must be asked for again, in seconds of the clock that only goes forward.
+        is_signed: it was signed by us: what it says need not be asked for again.
         judged: at which epoch of the revocation state it was judged last, and who it speaks for since. Both in
             one value, as another thread may be judging it too.
     """
@@ -49,6 +53,7 @@ class SeenToken:
     csrf: bytes
     judged: tuple[int, Principal]
     holds_until: float = float("inf")
+    is_signed: bool = True
 
 
 class TokenFinder(Protocol):
@@ -61,6 +66,10 @@ class TokenFinder(Protocol):
 
     def of(self, request: Request, /) -> tuple[Principal, VerifiedToken, Source]:
         """Return who the request acts for, by which token, and where that was found."""
+        ...
+
+    def again(self, token: VerifiedToken, /) -> Principal:
+        """Return who a token that was accepted before acts for now."""
         ...
 
     def is_good(self, token: VerifiedToken) -> bool:
@@ -82,6 +91,8 @@ class AccessTokens:
         freshness: knows what was revoked or changed.
         rights: reads permissions that a token does not tell, or no longer.
         outside: verifies tokens of other issuers; None where there are none.
+        personal: verifies personal access tokens; None where there are none.
+        tickets: takes tickets; None where there are none.
         clock: returns the time in seconds since 1970-01-01 UTC.
         monotonic: returns seconds, by a clock that only goes forward.
     """
@@ -94,6 +105,8 @@ class AccessTokens:
         freshness: Freshness,
         rights: CurrentRights,
         outside: "OutsideTokens | None" = None,
+        personal: "PersonalUse | None" = None,
+        tickets: "PresentedTickets | None" = None,
         *,
         clock: Clock = time.time,
         monotonic: Clock = time.monotonic,
@@ -108,6 +121,8 @@ class AccessTokens:
         self._state: Final = freshness.state
         self._rights: Final = rights
         self._outside: Final = outside
+        self._personal: Final = personal
+        self._tickets: Final = tickets
         if outside is not None:
             outside.on_dropped = self.forget
         self._clock: Final = clock
@@ -130,6 +145,9 @@ class AccessTokens:
             CsrfError: it came as a cookie without its CSRF value.
             InvalidRequestError: the header is malformed, which never falls through to the cookie.
             OutdatedError: 503, whether it was revoked cannot be told now.
+
+        The header wins. A ticket, which somebody sent on purpose, wins over a cookie, which browsers send by
+        themselves; beside a header, it is not looked at.
         """
         header = request.environ.get(self._header_key)
         if header:
@@ -144,20 +162,33 @@ class AccessTokens:
                     and epoch == self._state.epoch
                 ):
                     return principal, seen.token, _HEADER
-                if seen.token.principal.issuer is None or self._still_holds(seen):
+                if seen.is_signed or self._still_holds(seen):
                     return self._judge(seen, self._by_header, header), seen.token, _HEADER
             credential = self._transport.from_header(request)
             if credential is not None:
                 forgotten = self._forgotten
-                seen = self._verify_any(credential.token)
+                seen = self._verify_any(credential.token, request.remote_addr)
                 principal = self._judge(seen, self._by_header, header)
                 self._by_header.put(header, seen)
-                if forgotten != self._forgotten:
+                if forgotten != self._forgotten or (seen.token.link and self._state.has_ended(seen.token.link)):
                     self._by_header.forget(header)
                 return principal, seen.token, _HEADER
+        if self._tickets is not None and "ticket=" in request.environ.get("QUERY_STRING", ""):
+            token = self._tickets.of(request)
+            if token is not None:
+                return self.again(token), token, Source.TICKET
         if not self._cookies:
             raise MissingTokenError
         return self._in_cookie(request)
+
+    def again(self, token: VerifiedToken) -> Principal:
+        """Return who a token that was accepted before acts for now, wherever it came from.
+
+        Raises:
+            InvalidTokenError: its time is over, or it was revoked.
+            OutdatedError: 503, whether it was revoked cannot be told now.
+        """
+        return self._judge(_seen(token, self._leeway), self._by_cookie, "")
 
     def is_good(self, token: VerifiedToken) -> bool:
         """Tell whether a token that was accepted has not been revoked since."""
@@ -202,8 +233,11 @@ class AccessTokens:
         self._forgotten += 1  # first: who is verifying meanwhile will see it
         self._by_header.clear()
 
-    def _verify_any(self, text: str) -> SeenToken:
-        """Verify a token that came in the header: ours, or of another issuer that is taken."""
+    def _verify_any(self, text: str, address: str | None) -> SeenToken:
+        """Verify a token that came in the header: ours, a personal one, or of another issuer that is taken."""
+        if self._personal is not None and text.startswith(PREFIX):
+            asked_at = self._monotonic()
+            return self._seen_elsewhere(*self._personal.verify(text, address), asked_at)
         outside = self._outside
         if outside is None or self._codec.is_own(text):
             return self._verify(text)
@@ -215,23 +249,21 @@ class AccessTokens:
             except InvalidTokenError:
                 outside.check_named(text)
                 raise
-        token, holds = found
-        starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
-        ends = token.expires_at + self._leeway
-        return SeenToken(token, starts, ends, b"", (_NEVER, token.principal), asked_at + holds)
+        return self._seen_elsewhere(*found, asked_at)
+
+    def _seen_elsewhere(self, token: VerifiedToken, holds: float, asked_at: float) -> SeenToken:
+        return replace(_seen(token, self._leeway), csrf=b"", holds_until=asked_at + holds, is_signed=False)
 
     def _still_holds(self, seen: SeenToken) -> bool:
-        """Tell whether another issuer's token need not be looked at again, key and local user included."""
+        """Tell whether a token that was asked about elsewhere need not be asked about again."""
         if self._clock() >= seen.ends or self._monotonic() >= seen.holds_until:
             return False
         self._catch_up()
-        return self._state.judge(seen.token) is not Standing.VOID
+        state = self._state
+        return state.judge(seen.token) is not Standing.VOID and not state.has_ended(seen.token.link)
 
     def _verify(self, text: str) -> SeenToken:
-        token = self._codec.verify(text, TokenType.ACCESS)
-        starts = float("-inf") if token.not_before is None else token.not_before - self._leeway
-        csrf = (token.csrf or "").encode()
-        return SeenToken(token, starts, token.expires_at + self._leeway, csrf, (_NEVER, token.principal))
+        return _seen(self._codec.verify(text, TokenType.ACCESS), self._leeway)
 
     def _judge(self, seen: SeenToken, remembered: BoundedCache[SeenToken], text: str) -> Principal:
         """Return who a verified token speaks for now."""
@@ -274,6 +306,12 @@ class AccessTokens:
                 return principal
         seen.judged = epoch, principal
         return principal
+
+
+def _seen(token: VerifiedToken, leeway: float) -> SeenToken:
+    starts = float("-inf") if token.not_before is None else token.not_before - leeway
+    csrf = (token.csrf or "").encode()
+    return SeenToken(token, starts, token.expires_at + leeway, csrf, (_NEVER, token.principal))
 
 
 def check_csrf(transport: Transport, request: Request, token: VerifiedToken) -> None:

@@ -7,8 +7,8 @@ look at the token. Where the app handles errors itself, the exception is raised 
 from typing import Final
 
 from flask import Flask, Response
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import default_exceptions
-from werkzeug.http import HTTP_STATUS_CODES
 
 from flask_permjwt.errors import AccountError, AuthError
 from flask_permjwt.web.responses import body_text, headers_of
@@ -16,7 +16,7 @@ from flask_permjwt.web.responses import body_text, headers_of
 _MOST: Final = 64
 _HANDLERS: Final = ("handle_user_exception", "handle_http_exception", "handle_exception", "trap_http_exception")
 
-_Written = tuple[str, str, list[tuple[str, str]]]
+_Written = tuple[bytes, list[tuple[str, str]]]
 
 
 class Refusals:
@@ -30,32 +30,41 @@ class Refusals:
         self._app: Final = app
         self._is_ours: bool | None = None
         # The few errors that say the same whoever caused them.
-        self._written: Final[dict[tuple[type[AuthError], str], _Written]] = {}
+        self._written: Final[dict[tuple[type[AuthError], str, tuple[str, ...]], _Written]] = {}
 
-    def response(self, error: AuthError) -> Response | None:
+    def response(self, error: AuthError, vary: tuple[str, ...] = ()) -> Response | None:
         """Return what Flask would answer when the error was raised; None when it must be raised.
 
         Asked only while a request is served: then the app's error handlers are final.
+
+        Args:
+            error: why the request is refused.
+            vary: the headers of the request that this depends on (RFC 9110 section 12.5.5).
         """
         if self._is_ours is None:
-            self._is_ours = not _handles_errors(self._app)
+            self._is_ours = not handles_errors(self._app)
         if not self._is_ours:
             return None
-        body, status, headers = self._write(error)
-        return self._app.response_class(body, status=status, headers=headers)
+        body, written = self._write(error, vary)
+        headers = Headers()
+        headers[:] = written  # a constructor looks at each of them anew, which takes twice as long
+        return self._app.response_class([body], error.status, headers)
 
-    def _write(self, error: AuthError) -> _Written:
-        key = (type(error), error.description)
+    def _write(self, error: AuthError, vary: tuple[str, ...]) -> _Written:
+        key = (type(error), error.description, vary)
         written = self._written.get(key)
         if written is None:
-            status = f"{error.status} {HTTP_STATUS_CODES[error.status].upper()}"
-            written = body_text(error), status, headers_of(error)
+            body = body_text(error).encode()
+            headers = [*headers_of(error), ("Content-Length", str(len(body)))]
+            if vary:
+                headers.append(("Vary", ", ".join(vary)))
+            written = body, headers
             if len(vars(error)) == 1 and len(self._written) < _MOST:
                 self._written[key] = written
         return written
 
 
-def _handles_errors(app: Flask) -> bool:
+def handles_errors(app: Flask) -> bool:
     """Tell whether the app shapes errors itself, or something that was set up on it does."""
     if app.config["TRAP_HTTP_EXCEPTIONS"] or app.config["TRAP_BAD_REQUEST_ERRORS"]:
         return True

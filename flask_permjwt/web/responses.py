@@ -26,6 +26,7 @@ from flask_permjwt.errors import (
     StaleAuthenticationError,
     UnauthenticatedError,
 )
+from flask_permjwt.web.state import EXTENSION
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -83,7 +84,15 @@ def challenge(error: AuthError) -> str | None:
         parts["scope"] = " ".join(error.missing)
     if isinstance(error, StaleAuthenticationError):
         parts["max_age"] = str(error.max_age)
+    metadata = _resource_metadata()
+    if metadata is not None:
+        parts["resource_metadata"] = metadata
     return "Bearer " + ", ".join(f'{name}="{_quotable(value)}"' for name, value in parts.items())
+
+
+def _resource_metadata() -> str | None:
+    state = current_app.extensions.get(EXTENSION) if current_app else None
+    return None if state is None else state.resource_metadata.url
 
 
 def _quotable(value: str) -> str:
@@ -99,7 +108,7 @@ class _AuthHTTPException(HTTPException):
     def data(self) -> dict[str, Any]:
         """What flask-smorest and Flask-RESTX build their answers from."""
         error = self.auth_error
-        return {"message": error.description, **_body(error), "headers": dict(_headers(error))}
+        return {"message": error.description, **body_of(error), "headers": dict(_headers(error))}
 
     def get_body(
         self,
@@ -120,7 +129,7 @@ class _AuthHTTPException(HTTPException):
 
 def body_text(error: AuthError) -> str:
     """Return the JSON body that tells an error."""
-    return json.dumps(_body(error), separators=(",", ":")) + "\n"
+    return json.dumps(body_of(error), separators=(",", ":")) + "\n"
 
 
 def headers_of(error: AuthError) -> list[tuple[str, str]]:
@@ -138,7 +147,8 @@ def _headers(error: AuthError) -> list[tuple[str, str]]:
     return headers
 
 
-def _body(error: AuthError) -> dict[str, Any]:
+def body_of(error: AuthError) -> dict[str, Any]:
+    """Return what the JSON body says."""
     body: dict[str, Any] = {"error": error.error, "error_description": error.description}
     if isinstance(error, InvalidBodyError):
         body["errors"] = error.errors

@@ -1,34 +1,45 @@
 """What the extension keeps per app, and what it keeps per request."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, current_app, request
 
-from flask_permjwt.accounts.audit import Recorder
-from flask_permjwt.accounts.feeds.freshness import Freshness
-from flask_permjwt.accounts.housekeeping import Housekeeping
-from flask_permjwt.accounts.self_service import SelfService
-from flask_permjwt.accounts.service import Accounts
-from flask_permjwt.accounts.store import UserStore
 from flask_permjwt.errors import AuthError
 from flask_permjwt.policy.principal import Principal
-from flask_permjwt.settings import Settings
-from flask_permjwt.tokens.clock import Clock
-from flask_permjwt.tokens.codec import TokenCodec, VerifiedToken
-from flask_permjwt.tokens.key_source import KeySource
-from flask_permjwt.tokens.keys import Key
-from flask_permjwt.web.presented import TokenFinder
-from flask_permjwt.web.transports import Source, Transport
 
 if TYPE_CHECKING:
+    # Named and not needed: whoever imports a decorator need not wait for what makes logins.
+    from flask_permjwt.accounts.audit import Recorder
+    from flask_permjwt.accounts.client_access import ClientAccess
+    from flask_permjwt.accounts.clients import Clients
+    from flask_permjwt.accounts.feeds.freshness import Freshness
     from flask_permjwt.accounts.former import FormerTokens
+    from flask_permjwt.accounts.housekeeping import Housekeeping
+    from flask_permjwt.accounts.personal_tokens import PersonalTokens
+    from flask_permjwt.accounts.renewals import Renewals
+    from flask_permjwt.accounts.revocations import Revocations
+    from flask_permjwt.accounts.self_service import SelfService
+    from flask_permjwt.accounts.service import Accounts
+    from flask_permjwt.accounts.store import UserStore
+    from flask_permjwt.accounts.token_lookup import TokenLookup
     from flask_permjwt.providers.directory import Directory
+    from flask_permjwt.settings import Settings
+    from flask_permjwt.tokens.clock import Clock
+    from flask_permjwt.tokens.codec import TokenCodec, VerifiedToken
     from flask_permjwt.tokens.key_files import KeyDirectory
+    from flask_permjwt.tokens.key_source import KeySource
+    from flask_permjwt.tokens.keys import Key
     from flask_permjwt.web.finish import Finisher
+    from flask_permjwt.web.metadata import ResourceMetadata
+    from flask_permjwt.web.presented import TokenFinder
     from flask_permjwt.web.refusals import Refusals
     from flask_permjwt.web.table import Entry, PolicyTable
+    from flask_permjwt.web.tickets import PresentedTickets
+    from flask_permjwt.web.transports import Source, Transport
 
 EXTENSION: Final = "permjwt"
 REQUEST_KEY: Final = "_permjwt_state"
@@ -42,21 +53,30 @@ class AppState:
     clock: Clock
     codec: TokenCodec
     keys: KeySource
-    key_directory: "KeyDirectory | None"
+    key_directory: KeyDirectory | None
     settings_key: Callable[[], Key]
     store: UserStore[Any]
     accounts: Accounts
     self_service: SelfService | None
-    providers: "Directory | None"
+    providers: Directory | None
+    clients: Clients
+    client_access: ClientAccess
+    lookup: TokenLookup
+    revocations: Revocations
     recorder: Recorder
+    note_denial: Callable[[RequestState, Principal, AuthError], None]
     freshness: Freshness
     housekeeping: Housekeeping
     transport: Transport
     tokens: TokenFinder
-    table: "PolicyTable"
-    finisher: "Finisher"
-    refusals: "Refusals"
-    former: "FormerTokens | None" = None
+    table: PolicyTable
+    finisher: Finisher
+    refusals: Refusals
+    personal: PersonalTokens
+    resource_metadata: ResourceMetadata
+    renewals: Renewals
+    tickets: PresentedTickets | None = None
+    former: FormerTokens | None = None
 
 
 class RequestState:
@@ -79,19 +99,21 @@ class RequestState:
         enforced: something was enforced and granted.
         decided: the guarded wrappers that the hook has let pass, as long as they have not used that up.
         vary: the headers that the response depends on.
+        finishes: they will be told to caches when the response is there.
         source: where the access token was found, once resolved.
         renews: the access token came in a cookie that is past half its life and is to be renewed.
-        token: that token, then.
+        token: that token, then; or what a ticket stood for.
     """
 
     principal: Principal | None = None
     refusal: AuthError | None = None
     user: Any = None
-    entry: "Entry | None" = None
+    entry: Entry | None = None
     routed: Mapping[str, object] | None = None
     enforced: bool = False
     decided: frozenset[Any] = frozenset()
     vary: tuple[str, ...] = ()
+    finishes: bool = False
     source: Source | None = None
     renews: bool = False
     token: VerifiedToken | None = None
@@ -103,6 +125,12 @@ class RequestState:
         """Note that the response depends on a header of the request."""
         if header not in self.vary:
             self.vary = (*self.vary, header)
+        self.finish_later()
+
+    def finish_later(self) -> None:
+        """Have the request finished when its response is there: renewed, and told what it depends on."""
+        if not self.finishes:
+            self.finishes = True
             self.app.finisher.needed()
 
 

@@ -5,7 +5,7 @@ object: one that is put into ``app.view_functions`` later is compiled before it 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
 from weakref import WeakSet
@@ -16,6 +16,7 @@ from werkzeug.routing import Rule as Route
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.policy.decision import Rule
 from flask_permjwt.policy.requirements import AllOf, Requirement
+from flask_permjwt.web.events import refuse_unheard_guards
 from flask_permjwt.web.marks import (
     DECLARED,
     AnyCallable,
@@ -51,6 +52,7 @@ class Entry:
         max_age: how many seconds ago the user may have proved who they are; None for any.
         fills: some guard, the view's own or one that it holds, is filled with the view's arguments.
         exact: permissions, holding which is enough, where that can be said: the look-up of most requests.
+        is_live: it is that of a WebSocket, which lives on when the hook has decided.
     """
 
     view: AnyCallable
@@ -62,6 +64,7 @@ class Entry:
     max_age: int | None = None
     fills: bool = False
     exact: frozenset[str] | None = None
+    is_live: bool = False
 
     @property
     def declared(self) -> bool:
@@ -141,6 +144,7 @@ class PolicyTable:
         self._note_own_wrappers(entries)
         self._refuse_unknown_methods(entries)
         self._refuse_misplaced_guards(entries)
+        refuse_unheard_guards(self._app)
         return entries
 
     def _compile_entry(self, endpoint: str, method: str) -> Entry:
@@ -167,6 +171,7 @@ class PolicyTable:
             need = Rule.CLOSED
         ages = [guard.max_age for guard in applying if guard.max_age is not None]
         fills = any(guard.fields for guard in applying)
+        is_live = any(rule.websocket for rule in self._app.url_map.iter_rules(endpoint))
         return Entry(
             view=view,
             need=need,
@@ -176,7 +181,8 @@ class PolicyTable:
             guards=applying,
             max_age=min(ages, default=None),
             fills=fills,
-            exact=None if fills or ages else _exact(need),
+            exact=None if fills or ages or is_live else _exact(need),
+            is_live=is_live,
         )
 
     def _guards_of_blueprints(self, endpoint: str, *, restx: bool) -> Iterator[Guard]:
@@ -185,17 +191,35 @@ class PolicyTable:
         Besides those of ``protect``, these are the guards above ``@blueprint.before_request``: the function that
         was registered there is marked and does not enforce, and what it guards is the blueprint.
         """
+        for scope in self._scopes(endpoint, restx=restx):
+            if scope is not None:
+                yield from marks_of(self._app.blueprints[scope]).guards
+            for function in self._app.before_request_funcs.get(scope, ()):
+                if not _guards_itself(function):
+                    yield from guards_in_chain(function)
+
+    def _scopes(self, endpoint: str, *, restx: bool) -> dict[str | None, None]:
         scopes: dict[str | None, None] = {None: None}
         name = endpoint
         while "." in name:
             name = name.rpartition(".")[0]
             scopes.update(dict.fromkeys(self._registered_as(name, restx=restx)))
-        for scope in scopes:
-            if scope is not None:
-                yield from marks_of(self._app.blueprints[scope]).guards
-            for function in self._app.before_request_funcs.get(scope, ()):
-                if not any(marks_of(link).enforces for link in chain(function)):
-                    yield from guards_in_chain(function)
+        return scopes
+
+    def with_gates(self, entry: Entry, endpoint: str, method: str) -> Entry:
+        """Return an entry with what functions need, besides, that run before its view and guard themselves.
+
+        They deny when they are called, whatever the view declares: this is for whoever is told what is needed.
+        """
+        scopes = self._scopes(endpoint, restx=Parts(entry.view, method).is_restx)
+        functions = [one for scope in scopes for one in self._app.before_request_funcs.get(scope, ())]
+        found = [guard for one in functions if _guards_itself(one) for guard in guards_in_chain(one)]
+        gates = [guard for guard in found if guard.applies_to(method)]
+        if not gates or entry.need is Rule.CLOSED:
+            return entry
+        guards = tuple(dict.fromkeys([*entry.guards, *gates]))
+        ages = [guard.max_age for guard in guards if guard.max_age is not None]
+        return replace(entry, need=_combine(guards), public=None, guards=guards, max_age=min(ages, default=None))
 
     def _registered_as(self, name: str, *, restx: bool) -> list[str]:
         """Return the names under which a blueprint of an endpoint is registered, and those around it.
@@ -309,6 +333,10 @@ def is_under_construction(functions: Iterable[object]) -> bool:
     """Tell whether one of the functions is a view of an app that has not served yet."""
     ids = {id(function) for function in functions}
     return any(not ids.isdisjoint(table.reached()) for table in _living_tables() if not table.is_compiled)
+
+
+def _guards_itself(function: AnyCallable) -> bool:
+    return any(marks_of(link).enforces for link in chain(function))
 
 
 def methods_of(rule: Route) -> list[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from flask import Request, current_app
 from werkzeug.exceptions import HTTPException
@@ -16,6 +16,7 @@ MAX_TARGET: Final = 1024
 
 # Visible ASCII without the backslash, which browsers take for a slash (WHATWG URL, section 4.4).
 _PATH: Final = re.compile(r"/[!-\[\]-~]*")
+_ANSWERS: Final = frozenset({"code", "error", "error_description"})
 _ROUNDS: Final = 4
 _HIDDEN: Final = re.compile(r"[\\\x00-\x20\x7f-\x9f]")
 
@@ -56,9 +57,13 @@ def is_listed(target: str, listed: Iterable[str]) -> bool:
 
 
 def with_query(target: str, **added: str) -> str:
-    """Return an address with something added to its query."""
+    """Return an address with something added to its query, in place of what stands there under a name of ours.
+
+    Whoever reads the first of two values would read that of whoever made the link.
+    """
     parts = urlsplit(target)
-    query = "&".join(part for part in (parts.query, urlencode(added)) if part)
+    kept = [one for one in parts.query.split("&") if one and unquote_plus(one.partition("=")[0]) not in _ANSWERS]
+    query = "&".join([*kept, urlencode(added)])
     return urlunsplit(parts._replace(query=query))
 
 

@@ -4,17 +4,19 @@ They know headers and cookies and nothing of claims.
 """
 
 import re
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from flask import Request, Response
 from werkzeug.http import dump_cookie
 
-from flask_permjwt.accounts.issuing import IssuedTokens
 from flask_permjwt.errors import InvalidRequestError, TokenTooLargeError
-from flask_permjwt.settings import Settings
+
+if TYPE_CHECKING:
+    # Named and not needed, as in state.py.
+    from flask_permjwt.accounts.issuing import IssuedTokens
+    from flask_permjwt.settings import Settings
 
 # RFC 6750 section 2.1. The token's own grammar is narrower and is the codec's business.
 _B64TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
@@ -34,10 +36,13 @@ class Source(Enum):
     HEADER = "header"
     COOKIE = "cookie"
     BODY = "body"
+    TICKET = "ticket"
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+_HEADER: Final = Source.HEADER  # an attribute of an enumeration costs more
+
+
+class Credential(NamedTuple):
     """A token as presented, not yet looked at.
 
     Attributes:
@@ -45,18 +50,24 @@ class Credential:
         source: where it was found.
     """
 
-    token: str = field(repr=False)
+    token: str
     source: Source
+
+    def __repr__(self) -> str:
+        """Tell where it was found, and not what it is."""
+        return f"Credential(source={self.source})"
 
 
 class Transport:
     """Finds and attaches tokens as the settings say."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: "Settings") -> None:
         self._settings: Final = settings
         self._header: Final = _environ_key(settings.header_name)
         self.header_key: Final = self._header if settings.headers else ""
         """Where the header stands in the WSGI environment; empty where headers are not in use."""
+        self.takes_cookies: Final = settings.cookies
+        """Whether tokens are taken from cookies."""
         self._scheme: Final = settings.header_type.casefold()
         self._csrf_header: Final = _environ_key(settings.csrf_header_name)
 
@@ -66,9 +77,7 @@ class Transport:
         Raises:
             InvalidRequestError: our scheme with anything but exactly one token (RFC 6750 section 3.1).
         """
-        if not self._settings.headers:
-            return None
-        value = request.environ.get(self._header)
+        value = request.environ.get(self.header_key)
         if not value:
             return None
         text = str(value).strip(" \t")
@@ -81,11 +90,11 @@ class Transport:
                 text = ""
         elif self._header == "HTTP_AUTHORIZATION" and " " in text:
             return None  # another scheme
-        if _B64TOKEN.fullmatch(text.lstrip(" ")) is None:
+        text = text.lstrip(" ")
+        if _B64TOKEN.fullmatch(text) is None:
             expected = f"{self._settings.header_type} and one token" if self._scheme else "one token"
             raise InvalidRequestError(f"The {self._settings.header_name} header must hold {expected}.")
-        text = text.lstrip(" ")
-        return Credential(text, Source.HEADER)
+        return Credential(text, _HEADER)
 
     def from_access_cookie(self, request: Request) -> Credential | None:
         """Return the token in the access cookie, if cookies are in use and there is one."""
@@ -112,7 +121,7 @@ class Transport:
         value: str = request.environ.get(self._csrf_header, "")
         return value.encode("latin-1", "replace")
 
-    def attach_cookies(self, response: Response, tokens: IssuedTokens, root: str, prefix: str) -> None:
+    def attach_cookies(self, response: Response, tokens: "IssuedTokens", root: str, prefix: str) -> None:
         """Set the four cookies of a login, or the two of an access token that was renewed.
 
         Args:
@@ -178,7 +187,7 @@ class Transport:
         response.headers.add("Set-Cookie", cookie)
 
 
-def cookie_room(settings: Settings) -> int:
+def cookie_room(settings: "Settings") -> int:
     """Return how long a token in the access cookie may be, with room left for the path of an app."""
     names = len(settings.access_cookie_name) + len(settings.cookie_domain or "")
     return _COOKIE_LIMIT - names - len(_ATTRIBUTES) - _LONG_PATH

@@ -10,6 +10,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_permjwt.accounts.audit import Origin, Recorder
 from flask_permjwt.accounts.codes import Codes
+from flask_permjwt.accounts.identities import Identities
 from flask_permjwt.accounts.issuing import TokenIssuer
 from flask_permjwt.accounts.models import Models, build_models
 from flask_permjwt.accounts.password_rules import PasswordRules
@@ -127,6 +128,7 @@ def make_world(fake_clock, fast_passwords, make_database_url):
             throttle,
             recorder,
             letters,
+            Identities(db, models, users, recorder=recorder, clock=fake_clock),
             limits=limits,
             lifetimes=Lifetimes(),
             clock=fake_clock,

@@ -23,6 +23,9 @@ EXACT = {
     "permjwt_codes": {"digest", "purpose", "subject", "detail"},
     "permjwt_audit": {"event", "subject", "actor", "session_id", "address", "user_agent"},
     "permjwt_identities": {"owner", "issuer", "subject"},
+    "permjwt_clients": {"client_id", "name_key", "secret_hash", "former_secret_hash"},
+    "permjwt_client_permissions": {"permission"},
+    "permjwt_personal_tokens": {"id", "digest", "owner", "token_name"},
     "permjwt_user_permissions": {"permission"},
     "permjwt_role_permissions": {"permission"},
 }
@@ -126,9 +129,8 @@ def test_another_user_class_on_the_same_db_is_refused():
 def test_where_users_live_elsewhere_there_are_records_only():
     db = SQLAlchemy()
     models = build_models(db, users=False)
-    assert set(db.metadata.tables) == {
-        f"permjwt_{name}" for name in ("sessions", "rotations", "codes", "changes", "audit", "identities")
-    }
+    kept = "sessions rotations codes changes audit identities personal_tokens clients client_permissions"
+    assert set(db.metadata.tables) == {f"permjwt_{name}" for name in kept.split()}
     assert models.user is None
     assert build_models(db, users=False) is models
 

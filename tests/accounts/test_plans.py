@@ -3,9 +3,54 @@
 import pytest
 from sqlalchemy import event, text
 
+from flask_permjwt.accounts.changes import ChangeLog
+from flask_permjwt.accounts.clients import Clients
+from flask_permjwt.accounts.current_rights import CurrentRights
+from flask_permjwt.accounts.personal_tokens import PersonalTokens
+from flask_permjwt.accounts.personal_use import PersonalUse
+from flask_permjwt.policy.permissions import Grants
+
 PASSWORD = "correct horse battery staple"
 SMALL = {"permjwt_roles"}
 """What may be read as a whole: an app has a handful."""
+
+
+def personal_tokens(world, subject):
+    """Make, use, list and revoke tokens, and prune them."""
+    changes = ChangeLog(world.db, world.models.change, listener=lambda: None, clock=world.clock)
+    tokens = PersonalTokens(world.db, world.models, world.users, changes, world.recorder, clock=world.clock)
+    rights = CurrentRights(
+        world.db,
+        world.models.change,
+        world.users,
+        Clients(world.db, world.models, clock=world.clock),
+        is_current=lambda *_: True,
+        lasts=900,
+        size=10,
+    )
+    use = PersonalUse(
+        world.db,
+        world.models,
+        world.users,
+        rights,
+        world.throttle,
+        limit="10 per hour",
+        remembered=900,
+        clock=world.clock,
+    )
+    version = world.users.get(subject).token_version
+    options = {"within": Grants(["*"]), "lifetime": 100, "at_most": 9}
+    made = [tokens.create(subject, version, "ci", [], **options) for _ in range(3)]
+    world.db.session.commit()
+    token, _ = use.verify(made[0].text, "192.0.2.1")
+    assert [one.last_used_at is None for one in tokens.listed(subject, version)].count(False) == 1
+    tokens.revoke(token.token_id, subject)
+    tokens.revoke_text(made[1].text)
+    assert tokens.revoke_all(subject) == 1
+    tokens.create(subject, version, "ci", [], **options)
+    world.db.session.commit()
+    assert tokens.prune(now=world.clock.now + 100, limit=10) == 1
+    world.db.session.commit()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -41,6 +86,7 @@ def test_every_statement_finds_its_rows_by_an_index(make_world, make_database_ur
     with world.accounts.transaction():
         world.self_service.reset_password(world.letters.token("reset"), "another good long password")
     world.recorder.read(subject=subject, since=0)
+    personal_tokens(world, subject)
     world.clock.advance(10**8)
     with world.accounts.transaction():
         assert world.sessions.prune(now=world.clock.now, limit=10)

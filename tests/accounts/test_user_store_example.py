@@ -39,6 +39,7 @@ def client(store, fake_clock, make_database_url):
         TESTING=True,
         SECRET_KEY=secrets.token_urlsafe(64),
         SQLALCHEMY_DATABASE_URI=make_database_url("sqlite"),
+        PERMJWT_PERSONAL_TOKENS=True,
     )
     db = SQLAlchemy(app)
     permjwt = PermJWT(app, db=db, user_store=store, clock=fake_clock)
@@ -83,6 +84,22 @@ def test_who_was_disabled_or_voided_in_the_file_refreshes_no_more(client, store,
         tokens = client.post("/auth/login", json=body).json
         store._save(replace(alice, **change))
         assert client.post("/auth/refresh", headers=bearer(tokens["refresh_token"])).status_code == 401
+
+
+def test_who_lives_in_the_file_has_personal_tokens_which_end_with_the_version(client, store, alice):
+    body = {"username": "alice", "password": PASSWORD}
+    login = bearer(client.post("/auth/login", json=body).json["access_token"])
+    wanted = {"name": "ci", "permissions": ["reports:read"]}
+    refused = client.post("/auth/tokens", json={**wanted, "permissions": ["*"]}, headers=login)
+    assert refused.status_code == 403
+    made = client.post("/auth/tokens", json=wanted, headers=login).json
+    assert client.get("/reports", headers=bearer(made["token"])).json == {"you": "Alice"}
+    assert [one["id"] for one in client.get("/auth/tokens", headers=login).json["tokens"]] == [made["id"]]
+    store._save(replace(alice, token_version=2))
+    client.application.extensions["permjwt"].tokens.forget()
+    rights = client.application.extensions["permjwt"].tokens._rights
+    rights._held.clear()
+    assert client.get("/reports", headers=bearer(made["token"])).status_code == 401
 
 
 def test_a_hash_is_renewed_in_the_file_unless_the_password_was_changed(store, alice):

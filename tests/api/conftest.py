@@ -57,7 +57,7 @@ def mailbox():
 def make_api(clock, monkeypatch) -> Iterator:
     """Build an app with alice, who may read reports, and the blueprint under /auth."""
     monkeypatch.setattr(
-        "flask_permjwt.extension.Passwords",
+        "flask_permjwt.shared.Passwords",
         lambda: Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
     )
     apps = []

@@ -139,7 +139,7 @@ def test_nothing_from_which_a_token_could_be_made_is_at_rest(api, client, tokens
     refresh(client, tokens["refresh_token"], "json", None)
     permjwt = api.extensions["test_permjwt"]
     with api.app_context():
-        row = permjwt._db.session.query(permjwt.models.session).one()
+        row = permjwt._shared.db.session.query(permjwt.models.session).one()
         kept = " ".join(str(getattr(row, column.key)) for column in row.__table__.columns)
     for token in tokens.values():
         assert str(token).split(".")[-1] not in kept or not isinstance(token, str) or token == "Bearer"
@@ -149,7 +149,7 @@ def test_a_session_says_where_it_came_from(api, client, log_in):
     log_in(client, headers={"User-Agent": "Browser \x80" + "x" * 300})
     permjwt = api.extensions["test_permjwt"]
     with api.app_context():
-        row = permjwt._db.session.query(permjwt.models.session).one()
+        row = permjwt._shared.db.session.query(permjwt.models.session).one()
         assert (row.opened_by, row.address) == ("password", "127.0.0.1")
         assert row.user_agent.startswith("Browser")
         assert len(row.user_agent) == 255

@@ -234,6 +234,19 @@ def test_a_confirmation_by_cookie_sets_cookies_and_shows_no_token(step_up, clock
     assert step_up.get("/fresh", **HTTPS).status_code == 200
 
 
+def test_a_confirmation_by_a_token_that_was_narrowed_alone_gives_one_as_narrow(api, step_up, log_in, bearer):
+    with api.app_context():
+        users = api.extensions["test_permjwt"].users
+        users.grant(users.find("alice"), "admin:all")
+        api.extensions["sqlalchemy"].session.commit()
+    form = {"grant_type": "refresh_token", "refresh_token": log_in(step_up).json["refresh_token"]}
+    narrow = step_up.post("/auth/token", data={**form, "scope": "reports:read"}).json
+    headers = bearer(narrow["access_token"])
+    fresh = step_up.post("/auth/confirm", json={"password": PASSWORD}, headers=headers).json["access_token"]
+    assert step_up.get("/fresh", headers=bearer(fresh)).status_code == 200
+    assert step_up.get("/auth/me", headers=bearer(fresh)).json["permissions"] == ["reports:read"]
+
+
 def test_a_confirmation_with_a_wrong_password_confirms_nothing(step_up, clock, log_in, bearer):
     headers = bearer(log_in(step_up).json["access_token"])
     clock.advance(301)
@@ -321,6 +334,23 @@ def test_a_token_in_the_header_never_slides(sliding, clock, log_in, bearer):
     token = log_in(client).json["access_token"]
     clock.advance(800)
     assert "Set-Cookie" not in client.get("/reports", headers=bearer(token)).headers
+
+
+def test_a_token_that_was_narrowed_alone_stays_so_when_it_slides(sliding, clock, cookies):
+    users = sliding.extensions["test_permjwt"].users
+    with sliding.app_context():
+        users.grant(users.find("alice"), "admin:all")
+        sliding.extensions["sqlalchemy"].session.commit()
+    client = sliding.test_client()
+    form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+    wide = client.post("/auth/token", data=form).json
+    assert wide["scope"] == "admin:all reports:read"
+    form = {"grant_type": "refresh_token", "refresh_token": wide["refresh_token"], "scope": "reports:read"}
+    narrow = client.post("/auth/token", data=form).json
+    client.set_cookie("access_token", narrow["access_token"], secure=True)
+    clock.advance(451)
+    assert "access_token" in cookies(client.get("/reports", **HTTPS))
+    assert client.get("/auth/me", **HTTPS).json["permissions"] == ["reports:read"]
 
 
 def test_without_the_setting_nothing_slides(client, clock, log_in):

@@ -152,7 +152,9 @@ def test_missing_permissions_grant_nothing(forger):
     "name", ["scope", "scp", "scopes", "Permissions", "permission", "roles", "groups", "data"]
 )
 def test_permissions_under_another_name_grant_nothing(forger, name):
-    claims = {**without(forger.claims, "permissions"), name: ["reports:read", "*"]}
+    # A scope is read, and may only narrow; one that is no string is refused.
+    value = "reports:read *" if name == "scope" else ["reports:read", "*"]
+    claims = {**without(forger.claims, "permissions"), name: value}
     assert not forger.verify(forger.forge(None, claims)).principal.can("reports:read")
 
 

@@ -4,12 +4,13 @@ import base64
 import hashlib
 import json
 import logging
+import re
 import time
 
 import pytest
 from joserfc.jwk import ECKey
 
-from flask_permjwt.providers.attempts import Attempt, Seal, cookie_name
+from flask_permjwt.providers.attempts import Attempt, Seal
 
 HOST = "https://app.example.com"
 
@@ -19,6 +20,10 @@ def refused(answer, error="invalid_state", status=400):
     names = [one.partition("=")[0] for one in answer.headers.getlist("Set-Cookie")]
     assert not {"access_token", "refresh_token"} & set(names)
     return True
+
+
+def seal_of(site):
+    return site.app.extensions["permjwt"].providers.seal
 
 
 def begun(site, browser, provider="openid", **query):
@@ -85,7 +90,8 @@ def test_a_stolen_state_is_worth_nothing_without_the_cookie(site):
     assert refused(thief.get(f"/auth/callback/openid?code=anything&state={state}"))
     # Not even with a cookie of the thief's own under the right name.
     value = next(one.value for one in thief.client._cookies.values())
-    thief.client.set_cookie(cookie_name(state, secure=True), value, domain="app.example.com", secure=True)
+    name = seal_of(site).cookie_name(state, secure=True)
+    thief.client.set_cookie(name, value, domain="app.example.com", secure=True)
     assert refused(thief.get(way))
 
 
@@ -97,7 +103,10 @@ def test_nobody_seals_but_us(site, openid):
     for secret in (b"x" * 32, b"", site.app.config["SECRET_KEY"].encode()):
         browser = site.browser()
         browser.client.set_cookie(
-            cookie_name("s" * 43, secure=True), Seal(secret).close(made), domain="app.example.com", secure=True
+            seal_of(site).cookie_name("s" * 43, secure=True),
+            Seal(secret).close(made),
+            domain="app.example.com",
+            secure=True,
         )
         assert refused(browser.get(f"/auth/callback/openid?code=x&state={'s' * 43}"))
     assert openid.asked["/token"] == 0
@@ -299,6 +308,37 @@ def test_an_address_that_merely_matches_opens_no_account(site, openid, verified)
     else:
         assert browser.get("/home/").json["you"] != "victim"
     assert ("victim", "victim@here.example", True) in site.users()
+
+
+class Mailbox(list):
+    def send(self, message):
+        self.append(message)
+
+
+@pytest.mark.parametrize("verified", [False, True])
+def test_who_registered_with_the_victims_address_keeps_no_way_in(make_site, openid, verified):
+    mails = Mailbox()
+    site = make_site({"openid": openid.entry()}, parts={"mailer": mails})
+    # The attacker comes first, and links an account of theirs to the user with the victim's address.
+    user = site.create("early", email="victim@here.example")
+    if verified:
+        site.change(lambda users: users.mark_email_verified(users.find("early")))
+    attacker = site.browser()
+    attacker.log_in_with_password("early")
+    attacker.get(attacker.at_provider(attacker.post("/auth/providers/openid").json["url"]))
+    assert site.owner(openid.address, "alice-there") == user
+    # The victim finds the name taken, and asks for a new password.
+    victim = site.browser()
+    mails.clear()
+    victim.post("/auth/password/forgot", json={"email": "victim@here.example"})
+    code = re.search(r"^[A-Za-z0-9_-]{43}$", mails[0].text, re.MULTILINE)[0]
+    body = {"token": code, "new_password": "a staple of horses in correct batteries"}
+    assert victim.post("/auth/password/reset", json=body).status_code == 204
+    # One whose address was verified is who they are, and what they linked is theirs.
+    assert site.owner(openid.address, "alice-there") == (user if verified else None)
+    attacker.log_in()
+    assert (attacker.get("/home/").json["id"] == user) is verified
+    assert [one.event for one in site.told("identity_unlinked")] == ([] if verified else ["identity_unlinked"])
 
 
 def test_the_id_of_a_user_here_is_no_subject_there(site, openid):

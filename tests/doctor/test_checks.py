@@ -22,6 +22,12 @@ GOOD = Facts(
     engine=Engine("postgresql", "psycopg", "app", connect_args={"connect_timeout": 3, "tcp_user_timeout": 5000}),
     epoch_path="/run/x.epoch",
 )
+
+
+def postgresql(**connect_args):
+    return replace(GOOD.engine, connect_args=connect_args)
+
+
 SQLITE = Engine("sqlite", "pysqlite", "/srv/app.db")
 
 
@@ -40,7 +46,13 @@ def settings(**changed):
         ("csrf-off", "error", settings(csrf_protect=False)),
         ("throttle-in-memory", "warning", settings(ratelimit_storage_uri="memory://")),
         ("throttle-in-memory", "unknown", settings(ratelimit_storage_uri="memory://") | {"workers": None}),
+        (
+            "throttle-in-memory",
+            "unknown",
+            settings(ratelimit_storage_uri="memory://") | {"takes_passwords": False},
+        ),
         ("throttle-off", "warning", settings(ratelimit_enabled=False)),
+        ("throttle-off", "unknown", settings(ratelimit_enabled=False) | {"takes_passwords": False}),
         ("cors-wildcard", "error", {"cors": ("/a",)}),
         ("undeclared-views", "error", {"undeclared": ("GET /a",)}),
         ("epoch-file-on-network", "warning", {"epoch_mount": "nfs4"}),
@@ -50,10 +62,13 @@ def settings(**changed):
         ("database-unreachable", "error", {"database_fault": "OperationalError"}),
         ("tables-missing", "error", {"missing": ("the table permjwt_users",)}),
         ("migrations-pending", "warning", {"migrations": True}),
+        ("migrations-pending", "unknown", {"migrations": None}),
         ("database-in-memory", "error", {"engine": Engine("sqlite", "pysqlite", None)}),
         ("sqlite-on-network", "error", {"engine": SQLITE, "database_mount": "nfs"}),
         ("shared-connection", "error", {"engine": replace(SQLITE, pool_fault="StaticPool shares ...")}),
-        ("driver-waits", "warning", {"engine": replace(GOOD.engine, connect_args={"connect_timeout": 3})}),
+        ("driver-waits", "warning", {"engine": postgresql(host="db", connect_timeout=3)}),
+        ("driver-waits", "warning", {"engine": postgresql(hostaddr="10.0.0.1", connect_timeout=3)}),
+        ("driver-waits", "warning", {"engine": postgresql(host="/run/postgresql")}),
         ("driver-waits", "warning", {"engine": Engine("mysql", "pymysql", "app", {"connect_timeout": 3})}),
         ("clock-wrong", "error", {"now": 86400.0, "app_now": 86400.0, "latest_row": None}),
         ("clock-of-its-own", "error", {"app_now": NOW + 60}),
@@ -80,6 +95,10 @@ def test_what_is_wrong_is_found_alone_and_with_a_remedy(check, level, facts):
         settings(ratelimit_storage_uri="memory://") | {"workers": 1},
         {"engine": None, "database_ahead": None, "latest_row": None},
         {"engine": SQLITE},
+        # Where there is no TCP, it has no time-outs.
+        {"engine": postgresql(host="/run/postgresql", connect_timeout="3")},
+        {"engine": postgresql(host="@abstract", connect_timeout=3)},
+        {"engine": postgresql(connect_timeout=3)},
         {"engine": Engine("sqlite", "pysqlite", None), "development": True},
         {"epoch_path": None, "epoch_usable": False},
         {"app_now": NOW + 1, "database_ahead": -1.5, "latest_row": NOW + 1},

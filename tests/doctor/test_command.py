@@ -8,14 +8,15 @@ import sys
 import textwrap
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask, g, request
+from flask.views import MethodView
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import text
 from sqlalchemy.pool import StaticPool
 
-from flask_permjwt import PermJWT, public
-from flask_permjwt.cli.doctor import collect, database
+from flask_permjwt import PermJWT, public, requires_permissions
+from flask_permjwt.cli.doctor import collect, database, second
 from flask_permjwt.web.state import app_state
 
 
@@ -23,7 +24,7 @@ from flask_permjwt.web.state import app_state
 def make_app(tmp_path):
     made = []
 
-    def make(uri=None, *, create=True, clock=None, flask=None, **config):
+    def make(uri=None, *, create=True, clock=None, logins=False, **config):
         app = Flask("an_app", static_folder=None)
         app.config.update(
             SECRET_KEY=secrets.token_hex(32), SQLALCHEMY_DATABASE_URI=uri or f"sqlite:///{tmp_path}/a.db"
@@ -37,6 +38,8 @@ def make_app(tmp_path):
         permjwt.init_app(app)
         db.init_app(app)
         app.extensions["test_permjwt"] = permjwt
+        if logins:
+            app.register_blueprint(permjwt.auth_blueprint, url_prefix="/auth")
         made.append((app, db))
         if create:
             with app.app_context():
@@ -48,6 +51,11 @@ def make_app(tmp_path):
         with app.app_context():
             for engine in db.engines.values():
                 engine.dispose()
+
+
+def make_never():
+    """Return a view of its own that must not run."""
+    return lambda **_: pytest.fail("a view ran")
 
 
 @pytest.fixture
@@ -70,8 +78,14 @@ def test_a_good_app_is_well_and_what_cannot_be_told_does_not_count(make_app, ask
 
 
 def test_warnings_alone_have_an_exit_code_of_their_own(make_app, ask):
-    code, found = ask(make_app(ratelimit_enabled=False))
+    code, found = ask(make_app(logins=True, ratelimit_enabled=False))
     assert (code, "throttle-off" in found) == (3, True)
+
+
+@pytest.mark.parametrize(("logins", "level", "exit_code"), [(True, "warning", 3), (False, "unknown", 0)])
+def test_whether_passwords_are_tried_is_known_where_people_log_in(make_app, ask, logins, level, exit_code):
+    code, found = ask(make_app(logins=logins), "--workers", "4")
+    assert (code, found["throttle-in-memory"]["level"]) == (exit_code, level)
 
 
 def test_people_read_level_check_problem_and_remedy(make_app):
@@ -116,6 +130,87 @@ def test_flask_cors_with_credentials_and_a_wildcard_is_found(make_app, ask):
     assert "cors-wildcard" in ask(app)[1]
 
 
+@pytest.mark.parametrize("above", [True, False])
+@pytest.mark.parametrize("open_to_all", [True, False])
+def test_the_decorator_of_flask_cors_is_seen_and_no_view_runs(make_app, ask, above, open_to_all):
+    cors = pytest.importorskip("flask_cors")
+    app = make_app(CORS_AUTOMATIC_OPTIONS=False)
+    origins = "*" if open_to_all else "https://pages.example"
+    decorate, guard = cors.cross_origin(origins=origins, supports_credentials=True), public(reason="open")
+    view = make_never()
+    app.get("/items/<int:item>")(decorate(guard(view)) if above else guard(decorate(view)))
+    found = ask(app)[1]
+    assert ("cors-wildcard" in found) is open_to_all
+    assert not open_to_all or "/items/<int:item>" in found["cors-wildcard"]["problem"]
+
+
+def test_the_decorator_of_flask_cors_is_seen_on_view_classes(make_app, ask):
+    cors = pytest.importorskip("flask_cors")
+    app = make_app()
+
+    class Items(MethodView):
+        decorators = (public(reason="open"),)
+
+        @cors.cross_origin(supports_credentials=True)
+        def get(self):
+            pytest.fail("a view ran")
+
+    app.add_url_rule("/items", view_func=Items.as_view("items"))
+    assert "/items" in ask(app)[1]["cors-wildcard"]["problem"]
+
+
+def test_a_sandboxed_frame_is_any_site(make_app, ask):
+    app = make_app()
+    app.get("/items")(public(reason="open")(lambda: ""))
+
+    @app.after_request
+    def let_in(response):
+        if request.headers.get("Origin") == "null":
+            response.headers["Access-Control-Allow-Origin"] = "null"
+            response.headers["Access-Control-Allow-Credentials"] = "true"
+        return response
+
+    assert "cors-wildcard" in ask(app)[1]
+
+
+def test_the_last_of_many_routes_is_asked_too(make_app, ask):
+    app = make_app()
+    for number in range(250):
+        app.get(f"/{number}", endpoint=f"view{number}")(public(reason="open")(lambda: ""))
+    blueprint = Blueprint("last", __name__)
+    blueprint.get("/last")(public(reason="open")(lambda: ""))
+
+    @blueprint.after_request
+    def let_in(response):
+        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        response.headers["Access-Control-Allow-Credentials"] = "true"
+        return response
+
+    app.register_blueprint(blueprint)
+    assert "/last" in ask(app)[1]["cors-wildcard"]["problem"]
+
+
+@pytest.mark.parametrize("attribute", ["Max-Age=31536000", "Expires=Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_cookie_that_the_app_keeps_for_longer_than_its_token_is_found(make_app, ask, attribute):
+    app = make_app(logins=True, PERMJWT_COOKIE_PARTITIONED=True)
+
+    @app.after_request
+    def keep(response):
+        if request.path == "/auth/login":
+            response.headers.add("Set-Cookie", "another=1; Max-Age=31536000")
+            response.headers.add("Set-Cookie", f"access_token=a; {attribute}; Secure; HttpOnly; Partitioned")
+        return response
+
+    code, found = ask(app)
+    assert (code, "access_token is kept for" in found["cookie-outlives-token"]["problem"]) == (3, True)
+
+
+def test_a_function_after_requests_that_fails_hides_no_cookie(make_app, ask):
+    app = make_app(logins=True)
+    app.after_request(lambda response: g.nobody_has_set_this)
+    assert ask(app)[0] == 0
+
+
 def test_a_route_that_cannot_be_asked_stops_nothing(make_app, ask):
     app = make_app(PROPAGATE_EXCEPTIONS=True)
     app.get("/items")(public(reason="open")(lambda: ""))
@@ -140,6 +235,7 @@ def test_a_database_that_is_away_is_told_without_its_address(make_app, ask):
     code, found = ask(make_app(uri, create=False))
     assert (code, "database-unreachable" in found) == (1, True)
     assert "secret-word" not in json.dumps(found)
+    assert "asked (OperationalError):" in found["database-unreachable"]["problem"]
 
 
 def test_a_pool_with_one_connection_is_found(make_app, ask, tmp_path):
@@ -181,6 +277,24 @@ def test_migrations_that_wait_are_found(make_app, ask, tmp_path):
     assert ask(app)[0] == 0
 
 
+def test_a_table_of_versions_of_another_name_is_looked_at(make_app, ask, tmp_path):
+    app = make_app()
+    db = app.extensions["sqlalchemy"]
+    Migrate(app, db, directory=str(tmp_path / "migrations"), version_table="versions_of_shop")
+    (tmp_path / "migrations" / "versions").mkdir(parents=True)
+    (tmp_path / "migrations" / "env.py").touch()
+    (tmp_path / "migrations" / "versions" / "first.py").write_text('revision = "f1"\ndown_revision = None\n')
+    assert "migrations-pending" in ask(app)[1]
+    with app.app_context():
+        db.session.execute(text("CREATE TABLE versions_of_shop (version_num VARCHAR(32) PRIMARY KEY)"))
+        db.session.execute(text("INSERT INTO versions_of_shop VALUES ('f1')"))
+        db.session.commit()
+    assert ask(app)[0] == 0
+    (tmp_path / "migrations" / "versions" / "second.py").write_text("raise ImportError('no such module')")
+    code, found = ask(app)
+    assert (code, found["migrations-pending"]["level"], "database-unreachable" in found) == (0, "unknown", False)
+
+
 def test_a_clock_that_was_left_from_tests_is_found(make_app, ask, fake_clock):
     assert "clock-of-its-own" in ask(make_app(clock=fake_clock))[1]
 
@@ -190,7 +304,8 @@ def test_sessions_of_the_future_are_found(make_app, ask):
     with app.app_context():
         permjwt = app.extensions["test_permjwt"]
         alice = permjwt.users.create("alice").public_id
-        permjwt._sessions.open(alice, now=int(app_state(app).clock()) + 3600, lifetime=60, opened_by="password")
+        sessions, now = permjwt._shared.sessions, int(app_state(app).clock())
+        sessions.open(alice, now=now + 3600, lifetime=60, opened_by="password")
         permjwt.users.commit()
     assert "clock-of-others" in ask(app)[1]
 
@@ -221,6 +336,7 @@ def test_a_server_is_asked_for_its_clock_and_the_driver_for_its_time_outs(
 # -- a second process
 
 APP = """
+    import os
     import secrets
     from flask import Flask
     from flask_sqlalchemy import SQLAlchemy
@@ -237,8 +353,13 @@ APP = """
 """
 
 
+IN_ENVIRONMENT = "os.environ.setdefault('SHOP_SECRET', secrets.token_hex(32))"
+
+
 @pytest.mark.parametrize(
-    ("secret", "code"), [("secrets.token_hex(32)", 1), (repr(secrets.token_hex(32)), 0)], ids=["random", "kept"]
+    ("secret", "code"),
+    [("secrets.token_hex(32)", 1), (IN_ENVIRONMENT, 1), (repr(secrets.token_hex(32)), 0)],
+    ids=["random", "random in the environment", "kept"],
 )
 def test_a_secret_that_each_process_makes_is_found_and_never_shown(tmp_path, secret, code):
     (tmp_path / "shop.py").write_text(textwrap.dedent(APP.format(secret=secret)))
@@ -249,3 +370,63 @@ def test_a_secret_that_each_process_makes_is_found_and_never_shown(tmp_path, sec
     found = [one["check"] for one in json.loads(ran.stdout)["findings"]]
     assert found == (["secret-per-process"] if code else [])
     assert secret.strip("'") not in ran.stdout
+    assert "fingerprint" not in ran.stdout
+    if secret == IN_ENVIRONMENT:
+        environment["SHOP_SECRET"] = secrets.token_hex(32)
+        ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert (ran.returncode, json.loads(ran.stdout)["findings"]) == (0, [])
+
+
+def test_what_the_app_prints_is_no_other_secret(tmp_path):
+    printing = "import atexit\natexit.register(lambda: print('good bye'))\nprint('hello')\n"
+    text = APP.format(secret=repr(secrets.token_hex(32)))
+    (tmp_path / "shop.py").write_text(printing + textwrap.dedent(text))
+    command = [sys.executable, "-m", "flask", "--app", "shop", "permjwt", "doctor", "--workers", "1"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "All is well." in ran.stdout) == (0, True), ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["flask", "permjwt", "doctor"], []),
+        (["flask", "-e", "prod.env", "permjwt", "doctor"], ["-e", "prod.env"]),
+        (["flask", "--app", "shop", "--env-file", "prod.env", "permjwt"], ["--env-file", "prod.env"]),
+        (["flask", "--env-file=prod.env", "permjwt"], ["--env-file=prod.env"]),
+        (["flask", "-eprod.env", "permjwt"], ["-eprod.env"]),
+    ],
+)
+def test_a_file_of_variables_is_given_to_the_second_process_too(arguments, option):
+    assert second.env_file(arguments) == option
+
+
+def test_the_first_environment_is_what_the_process_was_started_with(tmp_path, monkeypatch):
+    (tmp_path / "environ").write_bytes(b"A=1\0B=x=y\0\0")
+    monkeypatch.delenv("FLASK_DEBUG", raising=False)
+    assert second.first_environment(tmp_path / "environ") == {"A": "1", "B": "x=y"}
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    assert second.first_environment(tmp_path / "environ") == {"A": "1", "B": "x=y", "FLASK_DEBUG": "1"}
+    assert second.first_environment(tmp_path / "nowhere") is os.environ
+
+
+@pytest.mark.parametrize(
+    ("config", "logins"),
+    [
+        (
+            {"PERMJWT_TOKEN_LOCATIONS": ["headers"], "PERMJWT_RATELIMIT_STORAGE_URI": "redis://127.0.0.1:6379/9"},
+            True,
+        ),
+        ({"PERMJWT_TOKEN_LOCATIONS": ["cookies"], "PERMJWT_COOKIE_SAMESITE": "Strict", "workers": "1"}, True),
+        ({"PERMJWT_DEFAULT_DENY": True, "SESSION_COOKIE_SECURE": True, "workers": "1"}, True),
+        ({"PERMJWT_ISSUERS": [{"preset": "auth0", "issuer": "https://x.auth0.com/", "audience": "api"}]}, False),
+        ({"APPLICATION_ROOT": "/shop", "SERVER_NAME": "shop.example", "workers": "1"}, True),
+        ({"PERMJWT_COOKIE_SLIDING": True, "PERMJWT_COOKIE_PARTITIONED": True, "workers": "1"}, True),
+    ],
+    ids=["headers", "cookies", "default deny", "issuers alone", "behind a path", "sliding"],
+)
+def test_sound_apps_are_well(make_app, ask, config, logins):
+    workers = config.pop("workers", "4")
+    app = make_app(logins=logins, **config)
+    app.get("/items/<uuid:item>")(requires_permissions("items:read")(make_never()))
+    assert ask(app, "--workers", workers)[0] == 0
+    assert [one for one in ask(app, "--workers", workers)[1].values() if one["level"] != "unknown"] == []

@@ -47,7 +47,31 @@ def test_the_nearest_mount_counts_and_of_one_place_the_last(path, kind):
         ({"GUNICORN_CMD_ARGS": "-w 2", "WEB_CONCURRENCY": "3"}, 2),
         ({"GUNICORN_CMD_ARGS": "--workers 5 -t 3"}, 5),
         ({"GUNICORN_CMD_ARGS": "--no-workers-here"}, None),
+        ({"GUNICORN_CMD_ARGS": "-w 2 --worker-class gthread --workers '5'"}, 5),
+        ({"GUNICORN_CMD_ARGS": "-w many", "WEB_CONCURRENCY": "3"}, None),
+        ({"GUNICORN_CMD_ARGS": "--workers"}, None),
+        ({"GUNICORN_CMD_ARGS": "'"}, None),
     ],
 )
-def test_workers_are_what_the_servers_are_told(environment, workers):
-    assert workers_of(environment) == workers
+def test_workers_are_what_the_servers_are_told(environment, workers, tmp_path):
+    assert workers_of(environment, tmp_path) == workers
+
+
+@pytest.mark.parametrize(
+    ("text", "workers"),
+    [
+        ("bind = ':8000'\nworkers = 4\n", 4),
+        ("import os\nworkers = os.cpu_count()", None),
+        ("workers = '4'", None),
+        ("threads = 8", 3),
+        ("workers = = 4", 3),
+        ("raise SystemExit", 3),
+    ],
+)
+def test_the_file_of_gunicorn_is_read_and_not_run(text, workers, tmp_path):
+    (tmp_path / "gunicorn.conf.py").write_text(text)
+    assert workers_of({"WEB_CONCURRENCY": "3"}, tmp_path) == workers
+    assert workers_of({"GUNICORN_CMD_ARGS": "-w 2"}, tmp_path) == 2
+    (tmp_path / "gunicorn.conf.py").rename(tmp_path / "other.py")
+    assert workers_of({"GUNICORN_CMD_ARGS": "--config other.py", "WEB_CONCURRENCY": "3"}, tmp_path) == workers
+    assert workers_of({"WEB_CONCURRENCY": "3"}, tmp_path) == 3

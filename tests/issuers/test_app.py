@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
-from flask_permjwt import PermJWT
+from flask_permjwt import PermJWT, signals
 from flask_permjwt.accounts import outside
 from flask_permjwt.errors import ConfigurationError, IdentityTakenError
 from flask_permjwt.tokens.codec import TokenType
@@ -218,20 +218,80 @@ def test_logging_out_everywhere_here_ends_no_session_there(provider, creating):
     assert creating.get(token, "/who").json["user"] == name
 
 
-def test_a_user_who_is_unlinked_is_nobody_when_the_time_is_over(provider, finding, users):
+def unlink(protected, name, issuer, subject):
+    with protected.app.app_context():
+        found = protected.permjwt.identities.unlink(protected.permjwt.users.find(name), issuer, subject)
+        protected.permjwt.users.commit()
+    return found
+
+
+def test_whom_a_token_stands_for_changes_at_once(provider, finding, users):
+    users("alice", app=finding)
+    users("bob", app=finding)
+    token, unmoved = provider.token(), provider.token(sub="carol")
+    link(finding, "bob", provider.issuer, "carol")
+
+    def who():
+        assert finding.get(unmoved, "/who").json["user"] == "bob"
+        return finding.get(token, "/who").json["user"]
+
+    assert who() is None
+    # Twice each: what was said of it a moment ago matters no more.
+    for name in ("alice", "bob", "alice"):
+        link(finding, name, provider.issuer, "alice")
+        assert (who(), who()) == (name, name)
+        assert unlink(finding, name, provider.issuer, "alice")
+        assert not unlink(finding, name, provider.issuer, "alice")
+        assert (who(), who()) == (None, None)
+
+
+def test_that_it_does_waits_for_the_commit(provider, finding, users):
     users("alice", app=finding)
     link(finding, "alice", provider.issuer, "alice")
     token = provider.token()
     assert finding.get(token, "/who").json["user"] == "alice"
     with finding.app.app_context():
-        user = finding.permjwt.users.find("alice")
-        assert finding.permjwt.identities.unlink(user, provider.issuer, "alice")
-        assert not finding.permjwt.identities.unlink(user, provider.issuer, "alice")
-        finding.permjwt.users.commit()
-    finding.monotonic.advance(899)
+        finding.permjwt.identities.unlink(finding.permjwt.users.find("alice"), provider.issuer, "alice")
+        finding.app.extensions["sqlalchemy"].session.rollback()
     assert finding.get(token, "/who").json["user"] == "alice"
-    finding.monotonic.advance(1)
+
+
+def test_who_is_unlinked_while_a_token_is_looked_at_is_not_remembered(provider, finding, users, monkeypatch):
+    users("alice", app=finding)
+    link(finding, "alice", provider.issuer, "alice")
+    identities, token = finding.permjwt.identities, provider.token()
+    find = identities.user_of
+
+    def find_and_be_late(*args, **options):
+        found = find(*args, **options)
+        unlink(finding, "alice", provider.issuer, "alice")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(identities), "user_of", staticmethod(find_and_be_late))
+        finding.get(token, "/who")
     assert finding.get(token, "/who").json["user"] is None
+
+
+def test_linking_and_unlinking_are_told_and_written_down(provider, finding, users):
+    subject = users("alice", app=finding)
+    seen = []
+    with (
+        signals.identity_linked.connected_to(lambda app, event: seen.append(event)),
+        signals.identity_unlinked.connected_to(lambda app, event: seen.append(event)),
+    ):
+        for _ in range(2):
+            link(finding, "alice", provider.issuer, "alice")
+        for _ in range(2):
+            unlink(finding, "alice", provider.issuer, "alice")
+    assert [(one.name, one.subject, one.issuer, one.provider) for one in seen] == [
+        ("identity_linked", subject, provider.issuer, None),
+        ("identity_unlinked", subject, provider.issuer, None),
+    ]
+    with finding.app.app_context():
+        rows = finding.app.extensions["permjwt"].recorder.read(subject=subject)
+    assert [one.event for one in rows] == ["user_created", "identity_linked", "identity_unlinked"]
+    assert rows[-1].detail == {"issuer": provider.issuer, "provider": None}
 
 
 def test_where_tokens_have_no_permissions_those_of_the_user_count_and_change(provider, protect, users):
@@ -327,6 +387,18 @@ def test_users_who_live_elsewhere_are_not_created():
     app.config["PERMJWT_ISSUER_USERS"] = "create"
     with pytest.raises(ConfigurationError, match="use 'find'"):
         PermJWT(app, db=SQLAlchemy(app), user_store=Elsewhere())
+
+
+@pytest.mark.parametrize(
+    ("signer", "status"), [("mine", 200), ("template", 200), ("others", 401), ("silent", 200)]
+)
+def test_of_keys_that_tenants_share_one_signs_only_for_the_issuer_that_it_names(provider, protect, signer, status):
+    shared = "https://login.microsoftonline.com/{tenantid}/v2.0"
+    mine, others = (shared.replace("{tenantid}", f"0000000{one}-1111-2222-3333-444444444444") for one in "12")
+    named = {"mine": {"issuer": mine}, "template": {"issuer": shared}, "others": {"issuer": others}, "silent": {}}
+    key = provider.keys[-1].as_dict(private=False) | named[signer]
+    app = protect(issuer=mine, jwks={"keys": [key]})
+    assert app.get(provider.token("reports:read", iss=mine)).status_code == status
 
 
 def test_keys_may_come_from_a_file_or_stand_in_the_settings(provider, protect, tmp_path):

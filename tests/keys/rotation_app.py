@@ -19,7 +19,7 @@ def create_app():
     db.init_app(app)
     permjwt.init_app(app)
     # With the least work that argon2 allows: the keys are to be busy here.
-    permjwt._passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    permjwt._shared.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     app.register_blueprint(permjwt.auth_blueprint, url_prefix="/auth")
     app.register_blueprint(permjwt.well_known_blueprint)
 

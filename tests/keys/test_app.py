@@ -12,7 +12,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_permjwt import ConfigurationError, PermJWT, requires_permissions
-from flask_permjwt.extension import epoch_path
+from flask_permjwt.assembly import epoch_path
 from flask_permjwt.signing import app_keys
 from flask_permjwt.tokens.codec import TokenType
 from flask_permjwt.tokens.jwk import public_half, whole_jwk
@@ -197,6 +197,20 @@ def test_without_a_key_that_signs_whoever_logs_in_is_told_to_come_back(fleet, di
     assert answer.json["error"] == "temporarily_unavailable"
 
 
+def test_a_process_that_has_just_asked_for_revocations_is_not_late(fleet, directory, fake_clock):
+    """Keys are looked at when those are asked for, which is at most once per interval."""
+    machine = fleet[0]
+    token = machine.log_in()["access_token"]
+    fake_clock.advance(100)
+    assert machine.get(token).status_code == 200
+    directory.write(ManagedKey(KEYS["EdDSA"], signs_from=fake_clock.now))
+    directory.write(ManagedKey(KEYS["HS256"], signs_from=0, void_at=fake_clock.now))
+    fake_clock.advance(59.9)
+    machine.get(token)
+    fake_clock.advance(0.1)
+    assert machine.get(token).status_code == 401
+
+
 def test_a_token_that_another_process_signed_with_a_new_key_is_accepted_before_the_refresh_time(
     fleet, directory, fake_clock
 ):
@@ -378,6 +392,31 @@ def test_what_stops_the_start(fake_clock, settings, match):
         Machine(fake_clock, **settings)
     assert "BEGIN" not in str(caught.value)
     assert whole_jwk(KEYS["ES256"])["d"] not in str(caught.value)
+
+
+MISTAKEN = ["tr0ub4dor", "A" * 43, "/" + "b" * 64, "c/" * 40, "d" * 200, "..", "/etc/passwd/x"]
+
+
+@pytest.mark.parametrize("secret", MISTAKEN)
+def test_what_was_put_in_place_of_the_name_of_a_file_is_not_told(fake_clock, secret, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"PERMJWT_KEY_FILE|no regular file") as caught:
+        Machine(fake_clock, key_file=secret)
+    if secret != "..":  # which is there
+        assert secret not in str(caught.value)
+        assert "PERMJWT_SECRET_KEY" in str(caught.value)
+
+
+SHORT = [b"tr0ub4dor", b"tr0ub4dor\n", b'{"kty": "oct", "k": "dHIwdWI0ZG9y"}', b"{tr0ub4dor"]
+
+
+@pytest.mark.parametrize("content", SHORT)
+def test_nor_is_what_stands_in_the_file(fake_clock, content, tmp_path):
+    write_private_file(tmp_path / "key", content)
+    with pytest.raises(ConfigurationError, match="PERMJWT_KEY_FILE") as caught:
+        Machine(fake_clock, key_file=str(tmp_path / "key"))
+    assert "tr0ub4dor" not in str(caught.value)
+    assert "dHIwdWI0ZG9y" not in str(caught.value)
 
 
 def test_a_directory_stays_where_it_was_when_the_server_goes_elsewhere(directory, folder, fake_clock, monkeypatch):

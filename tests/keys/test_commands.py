@@ -1,6 +1,7 @@
 """The commands for keys: what they change, what they refuse, and that they print nothing secret."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 from flask_sqlalchemy import SQLAlchemy
 
-from flask_permjwt import ConfigurationError, PermJWT
+from flask_permjwt import ConfigurationError, PermJWT, signals
 from flask_permjwt.tokens.jwk import whole_jwk
 from flask_permjwt.tokens.key_files import KeyDirectory, write_private_file
 from flask_permjwt.tokens.lifecycle import ManagedKey
@@ -149,6 +150,7 @@ def test_retire_now_voids_a_key_and_another_signs_at_once(run, listed, first, wa
         run("rotate", "--algorithm", "RS256")
     before = listed()
     printed = run("retire", "--now", first.kid)
+    # PERMJWT_KEYS_REFRESH, as docs/keys.md says.
     assert "in all processes within 60 seconds" in printed
     [other] = [kid for kid in listed() if kid != first.kid]
     assert (other in before) == waiting
@@ -267,6 +269,91 @@ def test_a_broken_file_is_refused_by_commands_in_one_line(make, folder, first):
     assert ran.exit_code == 1
     assert isinstance(ran.exception, SystemExit)
     assert "notes.json" in ran.output
+
+
+def test_what_is_done_to_keys_is_told_and_written_down(app, make, folder, run, first, fake_clock, caplog):
+    caplog.set_level(logging.INFO, "flask_permjwt.keys")
+    seen = []
+    with app.app_context():
+        app.extensions["sqlalchemy"].create_all()
+    with signals.key_changed.connected_to(lambda app, event: seen.append(event)):
+        run("rotate", "--algorithm", "ESP256")
+        waiting = [one.kid for one in seen]
+        run("retire", "--now", first.kid)
+        run("rotate", "--algorithm", "Ed25519")
+        run("retire", seen[-1].kid if seen[-1].action == "published" else seen[-2].kid)
+    with app.app_context():
+        rows = app.extensions["permjwt"].recorder.read()
+    assert [(one.event, one.detail["action"]) for one in rows] == [
+        ("key_changed", "published"),
+        ("key_changed", "voided"),
+        ("key_changed", "promoted"),
+        ("key_changed", "published"),
+        ("key_changed", "deleted"),
+        ("key_changed", "retired"),
+    ]
+    assert [one.detail for one in rows] == [one.detail() for one in seen]
+    assert rows[0].detail == {"action": "published", "kid": waiting[0], "algorithm": "ES256"}
+    assert {one.detail["kid"] for one in rows[1:3]} == {first.kid, waiting[0]}
+    assert [f"was {one.detail['action']}" in said for one, said in zip(rows, caplog.messages, strict=True)] == [
+        True
+    ] * len(rows)
+
+
+def test_the_first_key_is_written_down_as_made_or_adopted(make, folder):
+    def with_tables():
+        app = make()
+        with app.app_context():
+            app.extensions["sqlalchemy"].create_all()
+        return app
+
+    for arguments, action in ([], "generated"), (["--adopt"], "adopted"):
+        found = []
+        with signals.key_changed.connected_to(lambda app, event, found=found: found.append(event)):
+            ran = invoke(with_tables, "generate", *arguments)
+        assert (ran.exit_code, [one.action for one in found]) == (0, [action])
+        for path in folder.glob("*.json"):
+            path.unlink()
+
+
+def test_keys_are_changed_where_the_database_does_not_answer(make, folder, first, caplog):
+    caplog.set_level(logging.INFO, "flask_permjwt.keys")
+    ran = invoke(make, "retire", "--now", first.kid, SQLALCHEMY_DATABASE_URI="sqlite:////nowhere/at/all.db")
+    assert ran.exit_code == 0
+    assert ran.output.count("not in the audit table") == 1
+    assert [one.void_at is None for one in KeyDirectory(folder).read() if one.key == first] == [False]
+    assert f"the key {first.kid} (ES256) was voided" in caplog.messages
+
+
+@pytest.mark.parametrize("named", ["ESP256", "esp256", "ES256"])
+def test_the_names_of_rfc_9864_are_taken_for_keys_that_are_made(make, named):
+    # In tokens and JWKs, ES256 says as much already: ESP256 is a name of COSE alone (section 2.1).
+    assert "(ES256) signs now" in invoke(make, "generate", "--algorithm", named).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "starts"),
+    [
+        (["db", "upgrade"], True),
+        (["--app", "app", "shell"], True),
+        (["-A", "run", "routes"], True),
+        (["--debug", "--app=x", "permjwt", "routes"], True),
+        (["run"], False),
+        (["--app", "permjwt", "run"], False),
+        (["-A", "db", "serve", "shell"], False),
+        (["--env-file", "routes"], False),
+    ],
+    ids=str,
+)
+def test_only_commands_that_serve_nobody_do_without_a_key(make, monkeypatch, arguments, starts):
+    # The app is made before Flask knows which command it is.
+    monkeypatch.setattr(sys, "argv", ["flask", *arguments])
+    with click.Context(click.Group("flask"), info_name="flask"):
+        if starts:
+            assert make().extensions["permjwt"].keys.ring.signing is None
+        else:
+            with pytest.raises(ConfigurationError, match="flask permjwt keys generate"):
+                make()
 
 
 def test_a_server_that_a_command_starts_needs_a_key(make):

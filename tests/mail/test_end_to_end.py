@@ -23,7 +23,7 @@ def permjwt_and_client(smtp_server, monkeypatch):
     # Flask-Mailman looks its own host name up in the DNS, which may take seconds.
     monkeypatch.setattr(DNS_NAME, "_fqdn", "localhost", raising=False)
     monkeypatch.setattr(
-        "flask_permjwt.extension.Passwords",
+        "flask_permjwt.shared.Passwords",
         lambda: Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
     )
     app = Flask(__name__)  # not under test: mails go out in their thread
@@ -54,7 +54,7 @@ def test_somebody_registers_verifies_forgets_and_resets(permjwt_and_client, smtp
     permjwt, client = permjwt_and_client
 
     def last_mail(count):
-        assert permjwt._outbox.flush()
+        assert permjwt._shared.outbox.flush()
         assert len(smtp_server.mails) == count
         return smtp_server.mails[-1]
 

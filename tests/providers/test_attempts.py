@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, replace
 
 import pytest
 
-from flask_permjwt.providers.attempts import Attempt, Seal, challenge_of, cookie_name, new_state
+from flask_permjwt.providers.attempts import Attempt, Seal, challenge_of, new_state
 
 NOW = 1_800_000_000
 ATTEMPT = Attempt(
@@ -77,9 +77,10 @@ def test_the_challenge_is_that_of_rfc_7636_appendix_b():
     assert challenge_of(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def test_names_of_cookies_tell_nothing_of_the_state():
+def test_names_of_cookies_tell_nothing_of_the_state(seal):
     state = new_state()
-    assert cookie_name(state, secure=True) == "__Host-" + cookie_name(state, secure=False)
-    assert cookie_name(state, secure=False)[-16:] == hashlib.sha256(state.encode()).hexdigest()[:16]
+    name = seal.cookie_name(state, secure=False)
+    assert seal.cookie_name(state, secure=True) == f"__Host-{name}"
+    assert name[-16:] == hashlib.sha256(state.encode()).hexdigest()[:16]
     assert len({new_state() for _ in range(100)}) == 100
     assert {one.name for one in fields(Attempt)} >= {"state", "provider"}

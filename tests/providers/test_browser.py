@@ -1,42 +1,17 @@
 """A login in a real browser: Chromium goes to a provider at another site and comes back."""
 
-import os
-import shutil
 import threading
-from pathlib import Path
 
+import browsers
 import pytest
 from login_providers import go
-from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    with sync_playwright() as playwright:
-        names = ("chromium", "chromium-browser", "google-chrome")
-        found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-        if found is None and Path(playwright.chromium.executable_path).exists():
-            found = playwright.chromium.executable_path
-        if found is None:
-            reason = "no Chromium here: install it, run `playwright install chromium`, or name it in CHROMIUM"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield browser
-        browser.close()
+    with browsers.chromium() as found:
+        yield found
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from login_providers import PASSWORD
 
 from flask_permjwt.errors import ConfigurationError
 
@@ -108,6 +109,20 @@ def test_whoever_is_disabled_or_resets_the_password_meanwhile_gets_nothing(site)
     site.change(lambda users: users.set_active(users.find(name), active=False))
     assert exchange(site, code).json["error"] == "invalid_credentials"
     assert [one.detail["reason"] for one in site.told("login_failed")] == ["disabled", "disabled"]
+
+
+def test_a_code_of_an_account_that_was_unlinked_meanwhile_is_good_for_nothing(site, openid):
+    browser = site.browser()
+    browser.log_in()
+    name = site.users()[0][0]
+    site.change(lambda users: users.set_password(users.find(name), PASSWORD))
+    code = begin(site).json["code"]
+    browser.log_in_with_password(name)
+    assert browser.post("/auth/providers/openid", method="DELETE").status_code == 204
+    answer = exchange(site, code)
+    assert (answer.status_code, answer.json["error"]) == (401, "invalid_credentials")
+    assert [one.detail["reason"] for one in site.told("login_failed")] == ["not linked"]
+    assert [one.detail["method"] for one in site.told("logged_in")] == ["openid", "password"]
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,30 @@ def test_two_entries_are_never_one_issuer():
         read_providers([("one", OPENID), ("two", OPENID)])
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("common", "aaaabbbb-0000-cccc-1111-dddd2222eeee", False),
+        ("organizations", "aaaabbbb-0000-cccc-1111-dddd2222eeee", False),
+        ("common", "consumers", False),
+        ("common", "organizations", False),
+        ("organizations", "consumers", True),
+        ("aaaabbbb-0000-cccc-1111-dddd2222eeee", "11112222-0000-cccc-1111-dddd2222eeee", True),
+    ],
+)
+def test_nor_is_one_a_tenant_of_the_other(one, other, apart):
+    entries = [
+        (name, {"preset": "microsoft", "client_id": "an-id", "client_secret": "a-s3cret", "tenant": tenant})
+        for name, tenant in (("one", one), ("other", other))
+    ]
+    for pair in (entries, entries[::-1]):
+        if apart:
+            assert len(read_providers(pair)) == 2
+        else:
+            with pytest.raises(ConfigurationError, match="among its tenants"):
+                read_providers(pair)
+
+
 def test_a_public_client_says_so():
     assert read(**without(OPENID, "client_secret"), token_auth="none").client_secret is None
 

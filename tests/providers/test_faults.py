@@ -150,6 +150,25 @@ def test_metadata_are_asked_for_once_a_day_and_last_while_it_is_down(make_site, 
     assert openid.asked[well_known] == 3
 
 
+def test_one_who_waits_for_a_slow_provider_keeps_nobody_else_waiting(make_site, openid, fake_clock):
+    site = make_site({"openid": openid.entry()}, parts={"monotonic": fake_clock})
+    assert site.browser().begin().status_code == 303
+    fake_clock.advance(24 * 3600)
+    openid.gate = threading.Event()
+    found = []
+    first = threading.Thread(target=lambda: found.append(site.browser().begin().status_code))
+    first.start()
+    deadline = time.monotonic() + 20
+    while openid.asked["/.well-known/openid-configuration"] < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert site.browser().begin().status_code == 303
+    assert found == []
+    openid.gate.set()
+    first.join()
+    assert found == [303]
+    assert openid.asked["/.well-known/openid-configuration"] == 2
+
+
 def test_a_provider_that_is_down_is_not_asked_by_everybody(make_site, openid, fake_clock):
     site = make_site({"openid": openid.entry()}, parts={"monotonic": fake_clock})
     openid.answers["/.well-known/openid-configuration"] = (500, b"", {})

@@ -36,7 +36,11 @@ def test_a_user_links_a_provider_and_logs_in_by_it(site, alice, openid):
     assert linked(alice) == {"openid": True, "oauth": False}
     you = alice.get("/home/").json["id"]
     (row,) = site.told("identity_linked")
-    assert (row.subject, row.actor, row.detail) == (you, you, {"provider": "openid"})
+    assert (row.subject, row.actor, row.detail) == (
+        you,
+        you,
+        {"issuer": openid.address, "provider": "openid"},
+    )
     assert [type(one) for one in seen] == [IdentityLinked]
     # Once more is no news.
     assert link(alice, next="/home/").location == "/home/"
@@ -68,7 +72,7 @@ def test_what_is_another_users_stays_theirs(site, alice, openid):
     assert linked(alice) == {"openid": False, "oauth": False}
 
 
-def test_a_password_is_a_way_that_remains(site, alice):
+def test_a_password_is_a_way_that_remains(site, alice, openid):
     link(alice)
     seen = []
     with signals.identity_unlinked.connected_to(lambda app, event: seen.append(event)):
@@ -76,7 +80,7 @@ def test_a_password_is_a_way_that_remains(site, alice):
     assert linked(alice) == {"openid": False, "oauth": False}
     assert [type(one) for one in seen] == [IdentityUnlinked]
     (row,) = site.told("identity_unlinked")
-    assert row.detail == {"provider": "openid"}
+    assert row.detail == {"issuer": openid.address, "provider": "openid"}
     answer = alice.post("/auth/providers/openid", method="DELETE")
     assert (answer.status_code, answer.json["error"]) == (404, "unknown_provider")
 

@@ -9,6 +9,13 @@ import pytest
 from flask_permjwt import signals
 
 
+class Nowhere:
+    """A mailer that sends nothing."""
+
+    def send(self, message):
+        pass
+
+
 @pytest.fixture(params=["openid", "oauth"])
 def kind(request):
     return request.param
@@ -59,7 +66,7 @@ def test_the_cookie_of_a_login_is_for_this_host_and_no_script_and_holds_no_secre
     answer = site.browser().begin(next="/home/")
     (cookie,) = answer.headers.getlist("Set-Cookie")
     name, _, value = cookie.partition(";")[0].partition("=")
-    assert re.fullmatch("__Host-permjwt_login_[0-9a-f]{16}", name)
+    assert re.fullmatch("__Host-permjwt_login_[0-9a-f]{8}_[0-9a-f]{16}", name)
     attributes = {one for one in cookie.split("; ")[1:] if not one.startswith("Expires=")}
     assert attributes == {"Secure", "HttpOnly", "Max-Age=600", "Path=/", "SameSite=Lax"}
     asked = site.browser().asked(answer.location)
@@ -91,6 +98,19 @@ def test_two_tabs_log_in_beside_each_other(site, oauth):
     assert browser.get(browser.at_provider(other.location)).status_code == 200
     assert browser.get(browser.at_provider(one.location)).status_code == 200
     assert browser.cookies() == []
+
+
+def test_two_apps_on_one_host_leave_each_others_logins_alone(make_site, openid):
+    one, other = (make_site({"openid": openid.entry()}) for _ in range(2))
+    first, second = one.browser(), other.browser()
+    begun = first.begin()
+    # It is one browser: what the first app has set, the second is sent too.
+    second.client._cookies.update(first.client._cookies)
+    for _ in range(6):
+        second.begin()
+    assert first.cookies()[0] in second.cookies()
+    first.client._cookies = second.client._cookies
+    assert first.get(first.at_provider(begun.location)).status_code == 200
 
 
 # Who that is
@@ -229,10 +249,6 @@ def test_a_taken_address_that_is_not_verified_here_is_left_to_its_user(site):
 class TestWhereAddressesMustBeVerified:
     @pytest.fixture
     def site(self, make_site, openid):
-        class Nowhere:
-            def send(self, message):
-                pass
-
         return make_site({"openid": openid.entry()}, require_verified=True, parts={"mailer": Nowhere()})
 
     def test_a_provider_that_has_verified_it_is_enough(self, site):
@@ -374,6 +390,28 @@ def test_unknown_providers_and_apps_without_any_are_404(site, make_site):
         bare.browser().post("/auth/exchange", json=body),
     ):
         assert (answer.status_code, answer.json["error"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("entry", "settings", "reason"),
+    [
+        ({"create": False}, {}, "not let in"),
+        ({"claims": {"department": "research"}}, {}, "not let in"),
+        ({}, {}, "address taken"),
+        ({}, {"require_verified": True, "parts": {"mailer": Nowhere()}}, "not verified"),
+    ],
+)
+def test_whoever_is_not_let_in_is_written_down(make_site, openid, entry, settings, reason):
+    site = make_site({"openid": openid.entry(**entry)}, **settings)
+    site.create("alice", email="alice@there.example")
+    site.change(lambda users: users.mark_email_verified(users.find("alice")))
+    if reason == "not verified":
+        openid.person["email_verified"] = False
+    answer = site.browser().log_in()
+    assert answer.status_code in {403, 409}
+    (row,) = site.told("login_failed")
+    assert (row.subject, row.detail) == (None, {"reason": reason, "method": "openid"})
+    assert len(site.users()) == 1
 
 
 def test_logins_are_counted_by_address(make_site, openid):

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from login_providers import PASSWORD
 
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(b"v" * 43).digest()).rstrip(b"=").decode()
 
@@ -84,3 +85,25 @@ def test_of_two_ways_that_are_unlinked_at_once_one_remains(site, openid, oauth):
     )
     assert sorted(found) == [204, 409]
     assert len([one for one in browser.get("/auth/providers").json["providers"] if one["linked"]]) == 1
+
+
+def test_a_login_that_is_under_way_when_its_account_is_unlinked_opens_nothing(site, openid, monkeypatch):
+    owner = site.browser()
+    owner.log_in()
+    name = site.users()[0][0]
+    site.change(lambda users: users.set_password(users.find(name), PASSWORD))
+    owner.log_in_with_password(name)
+    intruder = site.browser()
+    way = intruder.at_provider(intruder.begin().location)
+    identities = site.permjwt.identities
+    find = identities.user_of
+
+    def find_and_be_late(*args, **options):
+        found = find(*args, **options)
+        assert owner.post("/auth/providers/openid", method="DELETE").status_code == 204
+        return found
+
+    monkeypatch.setattr(type(identities), "user_of", staticmethod(find_and_be_late))
+    answer = intruder.get(way)
+    assert (answer.status_code, answer.json["error"]) == (401, "invalid_credentials")
+    assert intruder.get("/home/").status_code == 401

@@ -398,7 +398,7 @@ def oauth(make_provider) -> LoginProvider:
 def make_site(monkeypatch):
     """Build an app; settings as keywords, those of the extension in lower case."""
     monkeypatch.setattr(
-        "flask_permjwt.extension.Passwords",
+        "flask_permjwt.shared.Passwords",
         lambda: Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
     )
     made = []

@@ -1,6 +1,7 @@
 """Clients that act for somebody: exactly so, and no further."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask, jsonify
@@ -184,6 +185,79 @@ def test_the_apps_own_client_class_is_kept(make_app, nowhere):
     assert (response.mine, response.status_code) == (True, 200)
 
 
+def test_the_apps_client_class_may_be_ours(make_app, nowhere):
+    app = with_views(make_app(nowhere))
+    for kind in (PermJWTClient, type("Mine", (PermJWTClient,), {})):
+        app.test_client_class = kind
+        client = app.test_client().with_permissions("reports:read")
+        assert type(client) is kind
+        assert client.get("/reports").status_code == 200
+
+
 def test_an_app_without_permjwt_is_told_so():
     with pytest.raises(RuntimeError, match="init_app"):
         make_client(Flask("bare"))
+    with pytest.raises(TypeError, match="does your fixture app return one"):
+        make_client(lambda: None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"SERVER_NAME": "shop.example:8443"},
+        {"SERVER_NAME": "api.shop.example", "PERMJWT_COOKIE_DOMAIN": ".shop.example"},
+        {"APPLICATION_ROOT": "/shop"},
+        {"PERMJWT_ACCESS_COOKIE_NAME": "__Host-access", "PERMJWT_COOKIE_PARTITIONED": True},
+    ],
+    ids=str,
+)
+def test_by_cookies_a_user_comes_as_from_a_login_and_goes_on(make_app, tmp_path, fake_clock, settings):
+    app = Flask("an_app", static_folder=None)
+    app.config.update(settings)
+    options = {"token_locations": ["cookies"], "refresh_grace": 0}
+    app = with_views(make_app(f"sqlite:///{tmp_path}/app.db", app=app, tables=True, clock=fake_clock, **options))
+    with app.app_context():
+        users = app.extensions["test_permjwt"].users
+        users.create("alice", permissions=["reports:*"])
+        users.commit()
+    alice = make_client(app).as_user("alice")
+    assert alice.post("/reports").status_code == 200
+    for _ in range(3):
+        # Each is refused where the one before is brought again.
+        fake_clock.advance(5)
+        assert alice.post("/auth/refresh").status_code == 200
+        assert alice.post("/reports").status_code == 200
+    assert alice.post("/reports", headers={"X-CSRF-Token": "wrong"}).status_code == 401
+    assert alice.post("/auth/logout").status_code == 204
+    assert alice.get("/reports").status_code == 401
+
+
+def test_any_number_of_permissions_can_be_had(permjwt_client):
+    many = [f"thing{first}:part{second}" for first in range(20) for second in range(100)]
+    client = permjwt_client.with_permissions(*many, "reports:read")
+    assert len(client.get("/reports").json["permissions"]) == 2001
+    assert client.post("/reports").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        (None, "has no public_id and no username"),
+        (5, "int has no public_id"),
+        (SimpleNamespace(username="bob", active=True), "has no public_id and no token_version"),
+        ("a" * 300, "too long"),
+        ("a\nb", "cannot be printed"),
+    ],
+    ids=str,
+)
+def test_who_is_nobody_is_told_where_the_client_is_made(permjwt_client, user, said):
+    with pytest.raises(TypeError, match=said):
+        permjwt_client.with_permissions(user=user)
+
+
+@pytest.mark.parametrize("junk", ["1", 1, ["reports:read"], lambda: None], ids=type)
+def test_what_a_server_puts_into_the_environment_makes_nobody_a_stand_in(permjwt_client, junk):
+    permjwt_client.with_permissions("reports:read")
+    answer = permjwt_client.get("/reports", environ_overrides={"flask_permjwt.testing.stand_in": junk})
+    assert answer.status_code == 401

@@ -241,6 +241,41 @@ def test_an_app_may_answer_a_denial_in_its_own_way(app):
     assert assert_every_route_denies(app, unauthenticated=[302], forbidden=[403, 404])
 
 
+@pytest.mark.parametrize(
+    ("answer", "counting"),
+    [
+        (lambda **_: ("", 404), {"unauthenticated": [404], "forbidden": [404]}),
+        (lambda **_: redirect("/done"), {"unauthenticated": [302], "forbidden": [302]}),
+        (lambda **_: ("", 401), {"forbidden": [401]}),
+    ],
+    ids=["nothing there", "done", "by itself"],
+)
+def test_a_view_that_answers_like_a_denial_has_denied_nothing(app, answer, counting):
+    in_blueprint(app, requires_permissions("items:read"), "/items/<int:item>", view=answer, methods=["POST"])
+    assert assert_every_route_denies(app, **{name: [*codes, 401, 403] for name, codes in counting.items()})
+    opened(app)
+    with pytest.raises(AssertionError) as raised:
+        assert_every_route_denies(app, **counting)
+    assert "without credentials, which no guard has said" in str(raised.value)
+    assert "with no permission that it needs, which no guard has said" in str(raised.value)
+
+
+@pytest.mark.parametrize("route", ["/<path:name>", "/<float(min=2.5):name>", "/<int(signed=True):name>"])
+def test_fresh_is_proven_also_where_no_grant_can_name_the_value(app, route):
+    in_blueprint(app, requires_permissions("things:{name}", fresh=60), route)
+    assert assert_every_route_denies(app)
+    opened(app)
+    with pytest.raises(AssertionError, match="with the right permissions, never proved"):
+        assert_every_route_denies(app)
+
+
+def test_a_host_that_the_app_trusts_is_asked(make_app, nowhere):
+    app = make_app(nowhere)
+    app.config.update(TRUSTED_HOSTS=[".example.com"], APPLICATION_ROOT="/shop")
+    app.get("/a")(requires_permissions("a")(never()))
+    assert assert_every_route_denies(app) == ("GET /a", "HEAD /a")
+
+
 def test_nothing_guarded_is_nothing_proven(app):
     app.get("/")(lambda: "")
     with pytest.raises(AssertionError, match="no guarded route"):

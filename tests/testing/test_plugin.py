@@ -72,8 +72,40 @@ def test_it_can_be_left_out(suite):
 
 
 def test_a_suite_without_the_fixture_app_is_told_what_to_write(suite):
-    code, output = suite("def test_it(permjwt_client): pass")
+    code, output = suite("def test_it(permjwt_client): pass", "-p", "no:flask")
     assert (code, "needs a fixture named app" in output) == (1, True), output
+    code, output = suite("def test_it(permjwt_client): pass")
+    assert (code, "fixture 'app' not found" in output) == (1, True), output
+
+
+def test_a_fixture_app_that_returns_something_else_is_told_so(suite):
+    conftest = "import pytest\n@pytest.fixture\ndef app(): return lambda: None"
+    code, output = suite("def test_it(permjwt_client): pass", "-p", "no:flask", conftest=conftest)
+    assert (code, "does your fixture app return one?" in output) == (1, True), output
+
+
+@pytest.mark.parametrize("options", [[], ["-p", "no:flask"], ["-n", "2"]], ids=str)
+def test_a_fixture_app_may_have_parameters(suite, options):
+    conftest = APP.format(scope="(params=['one', 'two'])")
+    tests = TESTS.partition("def test_all")[0]
+    code, output = suite(tests, *options, conftest=conftest)
+    assert (code, "4 passed" in output) == (0, True), output
+
+
+def test_a_suite_may_have_a_fixture_of_the_same_name(suite):
+    tests = """
+        import pytest
+
+        @pytest.fixture
+        def permjwt_client(permjwt_client):
+            return permjwt_client.with_permissions("reports:read")
+
+        class TestReports:
+            def test_it(self, permjwt_client):
+                assert permjwt_client.get("/reports").status_code == 200
+    """
+    code, output = suite(tests, conftest=APP.format(scope=""))
+    assert (code, "1 passed" in output) == (0, True), output
 
 
 def test_a_fault_within_the_fixture_app_is_shown_as_it_is(suite):

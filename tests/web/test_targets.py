@@ -62,3 +62,10 @@ def test_only_ports_of_this_machine_may_differ(target, listed, expected):
 def test_what_is_added_stands_before_the_fragment_and_is_quoted():
     assert with_query("/a?b=c#d", code="x&y") == "/a?b=c&code=x%26y#d"
     assert with_query("com.example.app:/in", code="x") == "com.example.app:/in?code=x"
+
+
+@pytest.mark.parametrize(
+    "theirs", ["code=theirs", "c%6fde=theirs", "code", "error=no&code=theirs", "&error_description=a+b"]
+)
+def test_nothing_in_a_link_is_read_in_place_of_our_answer(theirs):
+    assert with_query(f"/a?{theirs}&next=1&encode=2#d", code="ours") == "/a?next=1&encode=2&code=ours#d"

@@ -72,10 +72,12 @@ def csrf_off(facts: Facts) -> Iterator[Finding]:
 def throttle_in_memory(facts: Facts) -> Iterator[Finding]:
     """Attempts that each worker counts by itself, or that nobody counts."""
     settings = facts.settings
+    # Without the blueprint, a view of the app's own may ask check_password, or nobody.
+    level = Level.WARNING if facts.takes_passwords else Level.UNKNOWN
     if not settings.ratelimit_enabled:
         yield Finding(
             "throttle-off",
-            Level.WARNING,
+            level,
             "PERMJWT_RATELIMIT_ENABLED is off: passwords can be tried without end.",
             "Take the setting out, unless something in front of the app counts attempts by user.",
         )
@@ -92,7 +94,7 @@ def throttle_in_memory(facts: Facts) -> Iterator[Finding]:
         elif facts.workers > 1:
             yield Finding(
                 "throttle-in-memory",
-                Level.WARNING,
+                level,
                 f"{problem}, so that {facts.workers} workers take {facts.workers} times as many.",
                 remedy,
             )

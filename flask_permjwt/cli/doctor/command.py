@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,9 +13,10 @@ from flask.cli import ScriptInfo, with_appcontext
 
 from flask_permjwt.cli import group
 from flask_permjwt.cli.doctor.checks import examine
-from flask_permjwt.cli.doctor.collect import collect, fingerprint
+from flask_permjwt.cli.doctor.collect import collect
 from flask_permjwt.cli.doctor.finding import Finding, exit_code
 from flask_permjwt.cli.doctor.host import workers_of
+from flask_permjwt.cli.doctor.second import fingerprint, marked
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.web.state import app_state
 
@@ -24,7 +26,7 @@ from flask_permjwt.web.state import app_state
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="How many processes serve; by default, what WEB_CONCURRENCY or GUNICORN_CMD_ARGS say.",
+    help="How many processes serve; by default, what WEB_CONCURRENCY, gunicorn.conf.py or GUNICORN_CMD_ARGS say.",
 )
 @click.option("--fingerprint", "only_fingerprint", is_flag=True, hidden=True)
 @with_appcontext
@@ -34,12 +36,13 @@ def doctor(*, as_json: bool, workers: int | None, only_fingerprint: bool) -> Non
     Exits with 1 for errors, with 3 for warnings alone, and with 0 when all is well.
     """
     if only_fingerprint:
-        click.echo(fingerprint(app_state()))
+        click.echo(marked(fingerprint(app_state())))
         return
     app: Any = current_app
     info = click.get_current_context().ensure_object(ScriptInfo)
     try:
-        facts = collect(app._get_current_object(), info, workers=workers or workers_of(os.environ))  # noqa: SLF001  # documented by Flask
+        workers = workers or workers_of(os.environ, Path.cwd())
+        facts = collect(app._get_current_object(), info, workers=workers)  # noqa: SLF001  # documented by Flask
     except ConfigurationError as error:
         raise group.Refused(str(error)) from None
     findings = examine(facts)

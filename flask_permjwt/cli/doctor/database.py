@@ -1,5 +1,6 @@
 """What the database is and says."""
 
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +16,9 @@ from flask_permjwt.accounts.models import Models, built_models
 from flask_permjwt.accounts.moments import to_seconds
 from flask_permjwt.cli.doctor.facts import Engine
 from flask_permjwt.errors import ConfigurationError
-from flask_permjwt.signals import told_of
 
+# https://www.postgresql.org/docs/current/libpq-envars.html
+_LIBPQ: Final = {"PGHOST": "host", "PGHOSTADDR": "hostaddr", "PGCONNECT_TIMEOUT": "connect_timeout"}
 _NOW: Final = {
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
     "mysql": "SELECT unix_timestamp(sysdate(6))",
@@ -38,9 +40,9 @@ def facts_of_database(app: Flask) -> dict[str, Any]:
             found["missing"] = missing_of(db, models)
             if not any(name.endswith(models.session.__tablename__) for name in found["missing"]):  # type: ignore[attr-defined]
                 found["latest_row"] = _latest_row(connection, models)
-            found["migrations"] = _are_pending(connection)
+            found["migrations"] = _migrations(connection)
     except Exception as error:  # noqa: BLE001  # of whichever driver; it is told by its class, and no address
-        found["database_fault"] = told_of(error)
+        found["database_fault"] = type(error).__name__
     return found
 
 
@@ -58,7 +60,11 @@ def describe_engine(app: Flask, db: SQLAlchemy, models: Models, engine: SQLEngin
         dialect=engine.dialect.name,
         driver=engine.dialect.driver,
         database=path if engine.dialect.name == "sqlite" else url.database,
-        connect_args={**_told_in_address(engine), **_told_in_settings(app, db, engine)},
+        connect_args={
+            **_told_in_environment(engine),
+            **_told_in_address(engine),
+            **_told_in_settings(app, db, engine),
+        },
         pool_fault=fault,
     )
 
@@ -100,6 +106,12 @@ def missing_of(db: SQLAlchemy, models: Models) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _told_in_environment(engine: SQLEngine) -> dict[str, Any]:
+    if engine.dialect.name != "postgresql":
+        return {}
+    return {name: os.environ[variable] for variable, name in _LIBPQ.items() if variable in os.environ}
+
+
 def _told_in_address(engine: SQLEngine) -> dict[str, Any]:
     with suppress(Exception):  # an address that the driver does not read is told when it is connected to
         return dict(engine.dialect.create_connect_args(engine.url)[1])
@@ -135,6 +147,13 @@ def _latest_row(connection: Connection, models: Models) -> float | None:
     return None if latest is None else to_seconds(latest)
 
 
+def _migrations(connection: Connection) -> bool | None:
+    try:
+        return _are_pending(connection)
+    except Exception:  # noqa: BLE001  # they are modules of the app, and may do anything
+        return None
+
+
 def _are_pending(connection: Connection) -> bool:
     """Tell whether Flask-Migrate has migrations that were not applied."""
     if "migrate" not in current_app.extensions:
@@ -142,10 +161,11 @@ def _are_pending(connection: Connection) -> bool:
     from alembic.migration import MigrationContext  # noqa: PLC0415  # there with Flask-Migrate
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    directory = Path(current_app.root_path).parent / current_app.extensions["migrate"].directory
-    candidates = [Path(current_app.extensions["migrate"].directory), directory]
+    told = current_app.extensions["migrate"]
+    candidates = [Path(told.directory), Path(current_app.root_path).parent / told.directory]
     scripts = next((one for one in candidates if (one / "env.py").exists()), None)
     if scripts is None:
         return False
-    heads = set(ScriptDirectory(str(scripts)).get_heads())
-    return heads != set(MigrationContext.configure(connection).get_current_heads())
+    heads = set(ScriptDirectory.from_config(told.migrate.get_config(str(scripts))).get_heads())
+    where = {name: one for name, one in told.configure_args.items() if name.startswith("version_table")}
+    return heads != set(MigrationContext.configure(connection, opts=where).get_current_heads())

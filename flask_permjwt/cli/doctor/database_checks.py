@@ -44,7 +44,14 @@ def tables(facts: Facts) -> Iterator[Finding]:
             f"The database lacks {', '.join(facts.missing)}.",
             "`flask db migrate` and `flask db upgrade` (Flask-Migrate), or db.create_all() for an empty database.",
         )
-    if facts.migrations:
+    if facts.migrations is None:
+        yield Finding(
+            "migrations-pending",
+            Level.UNKNOWN,
+            "Whether there are migrations that the database has not seen could not be told: they cannot be read.",
+            "`flask db heads` tells why.",
+        )
+    elif facts.migrations:
         yield Finding(
             "migrations-pending",
             Level.WARNING,
@@ -94,7 +101,10 @@ def driver_time_outs(facts: Facts) -> Iterator[Finding]:
     if engine is None:
         return
     wanted = _TIME_OUTS.get(engine.driver, ())
-    missing = [name for name in wanted if not engine.connect_args.get(name)]
+    given = engine.connect_args
+    # libpq goes by a socket of this machine unless it is told a host; TCP has no say there.
+    local = not given.get("hostaddr") and str(given.get("host") or "/").startswith(("/", "@"))
+    missing = [name for name in wanted if not given.get(name) and not (local and name.startswith("tcp_"))]
     if missing:
         yield Finding(
             "driver-waits",

@@ -43,6 +43,7 @@ class Facts:
         development: it runs with DEBUG or TESTING.
         workers: how many processes serve; None where nobody said.
         secrets: what is derived from its secret here and in a second process; None where that could not be told.
+        takes_passwords: the login blueprint is mounted.
         cookies: the cookies that a login would set.
         cors: routes that let any site read answers with credentials.
         undeclared: routes and methods about which nobody said anything.
@@ -54,7 +55,7 @@ class Facts:
         engine: the database; None where there is none.
         database_fault: why it cannot be asked.
         missing: tables and columns that it has not got.
-        migrations: whether migrations wait to be applied.
+        migrations: whether migrations wait to be applied; None where that could not be told.
         database_mount: the file system that an SQLite file lies on.
         epoch_mount: that of the file by which processes tell each other.
         epoch_path: that file; None where there is none.
@@ -65,6 +66,7 @@ class Facts:
     development: bool = False
     workers: int | None = None
     secrets: tuple[str, str] | None = None
+    takes_passwords: bool = True
     cookies: tuple[CookieAge, ...] = ()
     cors: tuple[str, ...] = ()
     undeclared: tuple[str, ...] = ()
@@ -75,7 +77,7 @@ class Facts:
     engine: Engine | None = None
     database_fault: str | None = None
     missing: tuple[str, ...] = ()
-    migrations: bool = False
+    migrations: bool | None = False
     database_mount: str | None = None
     epoch_mount: str | None = None
     epoch_path: str | None = None
