@@ -1,10 +1,21 @@
 """Errors of this app, in the same JSON shape as flask_permjwt's."""
 
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
-from flask import Flask, json
+from flask import Flask, json, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
+
+from flask_permjwt.errors import (
+    EmailTakenError,
+    IdentityRefusedError,
+    InvalidAttemptError,
+    ProviderDeniedError,
+    ProviderError,
+)
+
+_OF_PROVIDERS: Final = frozenset({"permjwt_auth.provider_login", "permjwt_auth.provider_callback"})
+"""Where a person looks at the answer, and no script."""
 
 _CODES: Final = {
     400: "invalid_request",
@@ -38,8 +49,22 @@ def refuse(status: int, description: str, errors: dict[str, list[str]] | None = 
 
 
 def init_app(app: Flask) -> None:
-    """Answer every HTTP error as JSON."""
+    """Answer every HTTP error as JSON, but to a browser that comes back from a provider."""
     app.register_error_handler(HTTPException, _as_json)
+    for kind in (
+        EmailTakenError,
+        IdentityRefusedError,
+        InvalidAttemptError,
+        ProviderDeniedError,
+        ProviderError,
+    ):
+        app.register_error_handler(kind, _back_to_login)
+
+
+def _back_to_login(error: Any) -> Response:
+    if request.endpoint not in _OF_PROVIDERS:
+        return _as_json(error)
+    return redirect(url_for("pages.login_page", _anchor=error.error), 303)
 
 
 def _as_json(error: HTTPException) -> Response:

@@ -1,12 +1,17 @@
 """The pages: shells that hold no data; their scripts ask the API as the user who is logged in."""
 
-from flask import Blueprint, render_template
+from typing import Final
+
+from flask import Blueprint, current_app, render_template
 
 from example_app.iris import EXAMPLES, FEATURES
 from example_app.permissions import ROLES
 from flask_permjwt import public
 
 blueprint = Blueprint("pages", __name__)
+
+_WRITTEN: Final = {"github": "GitHub"}
+"""Names of providers that are written in a way of their own."""
 
 
 @blueprint.get("/")
@@ -20,7 +25,9 @@ def predict_page() -> str:
 @public(reason="where one logs in")
 def login_page() -> str:
     """The page that logs in."""
-    return render_template("login.html", names=list(ROLES))
+    named = current_app.config.get("PERMJWT_PROVIDERS") or {}
+    providers = {name: _WRITTEN.get(name, name.capitalize()) for name in named}
+    return render_template("login.html", names=list(ROLES), providers=providers)
 
 
 @blueprint.get("/account")

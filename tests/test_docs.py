@@ -7,36 +7,20 @@ import shutil
 import socket
 import subprocess
 import sys
-import textwrap
 import time
 import urllib.request
 from dataclasses import fields
 from pathlib import Path
 
-import pexpect
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from pages import BLOCK, LANGUAGES, PAGES, ROOT, blocks, commands, files, names, play
 
 from flask_permjwt import PermJWT
 from flask_permjwt.settings import PREFIX, Settings
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 PASSWORD = "tell-me-an-iris"
-
-
-def blocks(page, language):
-    return [
-        textwrap.dedent(body)
-        for _, found, body in BLOCK.findall(page.read_text(encoding="utf-8"))
-        if found == language
-    ]
-
-
-def name(page):
-    return str(page.relative_to(ROOT))
 
 
 def test_the_pages_are_found():
@@ -44,17 +28,19 @@ def test_the_pages_are_found():
     assert blocks(PAGES[0], "python")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=names)
 def test_every_block_is_of_a_language_that_is_executed(page):
-    assert {language for _, language, _ in BLOCK.findall(page.read_text())} <= {"python", "console"}
+    assert {language for _, language, _ in BLOCK.findall(page.read_text())} <= set(LANGUAGES)
     fences = re.findall(r"^ *```", page.read_text(), re.MULTILINE)
     assert len(fences) == 2 * len(BLOCK.findall(page.read_text()))
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md"], ids=name)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md"], ids=names)
 def test_the_python_of_a_page_runs_from_top_to_bottom(page, tmp_path):
+    for file, content in files(page).items():
+        (tmp_path / file).write_text(content, encoding="utf-8")
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks(page, "python")), encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("FLASK_")}
@@ -90,25 +76,6 @@ def demo(tmp_path):
     server.wait(20)
 
 
-def commands(text):
-    """Split a console block into commands and what they are said to print."""
-    found = []
-    for line in text.splitlines():
-        if line.startswith("$ "):
-            found.append((line[2:], []))
-        elif line.startswith("> ") and not found[-1][1]:
-            found[-1] = (f"{found[-1][0]}\n{line[2:]}", [])
-        else:
-            found[-1][1].append(line)
-    return found
-
-
-def matches(printed, shown):
-    """Compare an output with the one in the docs, in which ``...`` stands for anything."""
-    pattern = ".*?".join(re.escape(part) for part in shown.strip().split("..."))
-    return re.fullmatch(pattern, printed.strip(), re.DOTALL)
-
-
 def test_the_readmes_console_gives_what_it_shows(tmp_path, demo):
     for tool in ("bash", "curl"):
         if shutil.which(tool) is None:
@@ -117,28 +84,9 @@ def test_the_readmes_console_gives_what_it_shows(tmp_path, demo):
     (tmp_path / "app.py").write_text(blocks(readme, "python")[0])
     steps = [step for block in blocks(readme, "console") for step in commands(block)]
     assert len(steps) > 8
-    script = []
-    for command, _ in steps:
-        if not command.startswith("pip install"):  # it is installed: this is its test
-            script.append(command.replace("127.0.0.1:8000", f"127.0.0.1:{demo}"))
-        script.append("printf '\\n<<END>>\\n'")
-    (tmp_path / "script").write_text("\n".join(script))
     environment = {key: value for key, value in os.environ.items() if not key.startswith("FLASK_")}
     environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
-    output, status = pexpect.run(
-        "bash script",
-        events={"Password: ?": "correct horse\n", "confirmation: ?": "correct horse\n"},
-        cwd=str(tmp_path),
-        env=environment,
-        timeout=120,
-        withexitstatus=True,
-    )
-    assert status == 0, output.decode()
-    outputs = output.decode().replace("\r\n", "\n").split("<<END>>\n")
-    assert len(outputs) == len(steps) + 1
-    for (command, shown), printed in zip(steps, outputs, strict=False):
-        lines = "\n".join(line.rstrip() for line in printed.splitlines() if line.strip())
-        assert matches(lines, "\n".join(shown)), f"$ {command}\n{lines}"
+    play(steps, tmp_path, environment, lambda line: line.replace("127.0.0.1:8000", f"127.0.0.1:{demo}"))
 
 
 def test_the_settings_page_shows_every_setting_with_its_default():
@@ -151,7 +99,7 @@ def test_the_settings_page_shows_every_setting_with_its_default():
     assert table == rows
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=names)
 def test_every_link_to_a_file_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
         if "://" not in target:

@@ -14,6 +14,15 @@ const NOTICES = {
   "#everywhere": "You are logged out, here and everywhere else.",
 };
 
+// What an address says is anybody's; what it means is said here.
+const PROBLEMS = {
+  "#access_denied": "The login was broken off. You can try again, or log in with a password.",
+  "#email_taken": "Somebody here has that e-mail address already. Log in with your password.",
+  "#identity_refused": "This account is not let in here.",
+  "#invalid_state": "This login took too long or was begun elsewhere. Please begin again.",
+  "#provider_error": "The other side does not answer as it should. Please try again later.",
+};
+
 function complain(text, field) {
   problem.textContent = text;
   problem.hidden = false;
@@ -54,8 +63,9 @@ for (const button of document.querySelectorAll("[data-username]")) {
 if (location.hash in NOTICES) {
   notice.textContent = NOTICES[location.hash];
   notice.hidden = false;
-  // So that a reload or a bookmark does not say it again.
-  history.replaceState(null, "", location.pathname);
 }
+if (location.hash in PROBLEMS) complain(PROBLEMS[location.hash], null);
+// So that a reload or a bookmark does not say it again.
+if (location.hash) history.replaceState(null, "", location.pathname);
 submit.disabled = false;
 username.focus();

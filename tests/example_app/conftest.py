@@ -1,17 +1,16 @@
 """The example app on a folder of its own, and its pages in a real browser: Chromium, driven by Playwright."""
 
-import os
 import secrets
-import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import browsers
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 from werkzeug.serving import make_server
@@ -21,16 +20,6 @@ from example_app import create_app
 from example_app.extensions import db, permjwt
 
 PASSWORD = "a password for all three"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -119,19 +108,8 @@ def client_of(demo_app: Flask, tokens: dict[str, str]) -> Callable[[str | None],
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        names = ("chromium", "chromium-browser", "google-chrome")
-        found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-        if found is None and Path(playwright.chromium.executable_path).exists():
-            found = playwright.chromium.executable_path
-        if found is None:
-            reason = "no Chromium here: install it, run `playwright install chromium`, or name it in CHROMIUM"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield browser
-        browser.close()
+    with browsers.chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
