@@ -1,6 +1,7 @@
 """Databases for tests, each fresh and empty; a clock that stands still; and somebody else who signs tokens."""
 
 import base64
+import gc
 import hashlib
 import json
 import os
@@ -49,6 +50,14 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+
+@pytest.fixture(autouse=True, scope="module")
+def set_aside() -> Iterator[None]:
+    """Keep the collector from looking again and again at what past modules have left: apps, and their models."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
