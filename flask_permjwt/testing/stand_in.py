@@ -75,6 +75,7 @@ class StandInTokens:
         self._state: Final = state
         self._real: Final = state.tokens
         self.vary: Final = state.tokens.vary
+        self.vary_with_cookies: Final = state.tokens.vary_with_cookies
 
     def of(self, incoming: Request) -> tuple[Principal, VerifiedToken, Source]:
         """Return who the request acts for, as ``AccessTokens.of``; what a header says wins."""

@@ -30,6 +30,7 @@ class WithFormerTokens:
         self._settings: Final = settings
         self._transport: Final = transport
         self.vary: Final = real.vary
+        self.vary_with_cookies: Final = real.vary_with_cookies
 
     def of(self, request: Request) -> tuple[Principal, VerifiedToken, Source]:
         """Return who the request acts for, as ``AccessTokens.of``.

@@ -66,9 +66,9 @@ def resolve_now(state: RequestState, incoming: Request) -> Principal:
             elif app.settings.cookie_sliding and principal.session_id is not None:
                 state.renews = 2 * app.clock() > token.issued_at + token.expires_at
                 state.token = token
-    if by_cookie or tokens.vary:
-        found = ("Cookie", *tokens.vary) if by_cookie else tokens.vary
-        state.vary = (*state.vary, *[one for one in found if one not in state.vary])
+    found = tokens.vary_with_cookies if by_cookie else tokens.vary
+    if found:
+        state.vary = (*state.vary, *[one for one in found if one not in state.vary]) if state.vary else found
     state.principal = principal
     return principal
 

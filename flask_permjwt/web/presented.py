@@ -64,6 +64,11 @@ class TokenFinder(Protocol):
         """What responses depend on besides Cookie."""
         ...
 
+    @property
+    def vary_with_cookies(self) -> tuple[str, ...]:
+        """What those depend on for which cookies were looked at."""
+        ...
+
     def of(self, request: Request, /) -> tuple[Principal, VerifiedToken, Source]:
         """Return who the request acts for, by which token, and where that was found."""
         ...
@@ -115,6 +120,7 @@ class AccessTokens:
         self._cookies: Final = settings.cookies
         self._leeway: Final = settings.leeway
         self._header_key: Final = transport.header_key
+        self._csrf_key: Final = transport.csrf_key
         self._transport: Final = transport
         self._codec: Final = codec
         self._freshness: Final = freshness
@@ -135,6 +141,8 @@ class AccessTokens:
         self._forgotten = 0
         self.vary: Final = _vary(settings)
         """What responses depend on besides Cookie (RFC 9110 section 12.5.5)."""
+        self.vary_with_cookies: Final = ("Cookie", *self.vary)
+        """What those depend on for which cookies were looked at."""
 
     def of(self, request: Request) -> tuple[Principal, VerifiedToken, Source]:
         """Return who the request acts for, by which token, and where that was found.
@@ -225,7 +233,7 @@ class AccessTokens:
             ):
                 principal = self._judge(seen, self._by_line, line)
         if self._transport.needs_csrf(request):
-            _check_csrf(seen.csrf, self._transport.csrf_header(request))
+            _check_csrf(seen.csrf, request.environ.get(self._csrf_key, ""))
         return principal, seen.token, Source.COOKIE
 
     def forget(self) -> None:
@@ -321,11 +329,11 @@ def check_csrf(transport: Transport, request: Request, token: VerifiedToken) -> 
         CsrfError: it does not, or the token was not issued for a cookie.
     """
     if transport.needs_csrf(request):
-        _check_csrf((token.csrf or "").encode(), transport.csrf_header(request))
+        _check_csrf((token.csrf or "").encode(), request.environ.get(transport.csrf_key, ""))
 
 
-def _check_csrf(bound: bytes, repeated: bytes) -> None:
-    if not bound or not hmac.compare_digest(bound, repeated):
+def _check_csrf(bound: bytes, repeated: str) -> None:
+    if not bound or not hmac.compare_digest(bound, repeated.encode("latin-1", "replace")):
         raise CsrfError
 
 

@@ -69,7 +69,8 @@ class Transport:
         self.takes_cookies: Final = settings.cookies
         """Whether tokens are taken from cookies."""
         self._scheme: Final = settings.header_type.casefold()
-        self._csrf_header: Final = _environ_key(settings.csrf_header_name)
+        self.csrf_key: Final = _environ_key(settings.csrf_header_name)
+        """Where the CSRF value stands in the WSGI environment."""
 
     def from_header(self, request: Request) -> Credential | None:
         """Return the token in the header; None when there is no credential of ours.
@@ -115,11 +116,6 @@ class Transport:
     def needs_csrf(self, request: Request) -> bool:
         """Tell whether a cookie alone is not enough: an unsafe method (RFC 9110 section 9.2.1)."""
         return self._settings.csrf_protect and request.method not in _SAFE_METHODS
-
-    def csrf_header(self, request: Request) -> bytes:
-        """Return the CSRF header as the bytes that came; empty when there is none."""
-        value: str = request.environ.get(self._csrf_header, "")
-        return value.encode("latin-1", "replace")
 
     def attach_cookies(self, response: Response, tokens: "IssuedTokens", root: str, prefix: str) -> None:
         """Set the four cookies of a login, or the two of an access token that was renewed.
