@@ -36,6 +36,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         db.init_app(app)
         permjwt.init_app(app)
         app.register_blueprint(permjwt.auth_blueprint, url_prefix="/auth")
+        app.register_blueprint(permjwt.docs_blueprint, url_prefix="/docs")
         app.register_blueprint(api.blueprint)
         app.register_blueprint(pages.blueprint)
         errors.init_app(app)

@@ -12,6 +12,7 @@ from example_app.permissions import Permission
 from example_app.schemas import MeasurementsSchema, TrainingSchema, load_body
 from example_app.state import example_state
 from flask_permjwt import current_principal, current_user, public, requires_permissions
+from flask_permjwt.openapi import describe
 
 blueprint = Blueprint("api", __name__)
 
@@ -49,6 +50,7 @@ def model_facts() -> dict[str, Any]:
 
 @blueprint.post("/predict")
 @requires_permissions(Permission.MODEL_PREDICT)
+@describe("Tell the species of an iris", body=MeasurementsSchema)
 def predict() -> dict[str, Any]:
     """Tell the species of an iris by its measurements in cm."""
     body = load_body(_MEASUREMENTS)
@@ -58,6 +60,7 @@ def predict() -> dict[str, Any]:
 
 @blueprint.post("/model/train")
 @requires_permissions(Permission.MODEL_TRAIN, fresh=_LATELY)
+@describe("Train a new model", body=TrainingSchema)
 def train_model() -> dict[str, Any]:
     """Train a new model and put it in the place of the current one."""
     body = load_body(_TRAINING, optional=True)

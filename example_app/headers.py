@@ -33,7 +33,9 @@ def init_app(app: Flask) -> None:
 
 
 def _set_headers(response: Response) -> Response:
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        # The documentation of the API brings a policy of its own.
+        response.headers.setdefault(name, value)
     if request.endpoint != "static":
         # After a logout, the browser's back button must not show what was there before.
         response.headers.setdefault("Cache-Control", "no-store")

@@ -7,6 +7,7 @@ from flask import Blueprint, current_app, render_template
 from example_app.iris import EXAMPLES, FEATURES
 from example_app.permissions import ROLES
 from flask_permjwt import public
+from flask_permjwt.openapi import hidden
 
 blueprint = Blueprint("pages", __name__)
 
@@ -15,6 +16,7 @@ _WRITTEN: Final = {"github": "GitHub"}
 
 
 @blueprint.get("/")
+@hidden
 @public(reason="a page without data; its script asks the API")
 def predict_page() -> str:
     """The page that predicts."""
@@ -22,6 +24,7 @@ def predict_page() -> str:
 
 
 @blueprint.get("/login")
+@hidden
 @public(reason="where one logs in")
 def login_page() -> str:
     """The page that logs in."""
@@ -31,6 +34,7 @@ def login_page() -> str:
 
 
 @blueprint.get("/account")
+@hidden
 @public(reason="a page without data; its script asks the API")
 def account_page() -> str:
     """The page with one's sessions and the form for another password."""

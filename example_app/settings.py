@@ -25,6 +25,9 @@ def default_settings(instance: Path) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": "sqlite:///example.db",
         # Every view of this app is declared, so one that is forgotten tomorrow is closed rather than open.
         "PERMJWT_DEFAULT_DENY": True,
+        # The pages that document the API are no secret.
+        "PERMJWT_DOCS_PUBLIC": True,
+        "PERMJWT_API_TITLE": "Iris",
         # The largest honest body is below 200 bytes.
         "MAX_CONTENT_LENGTH": 16 * 1024,
     }
