@@ -147,7 +147,7 @@ def _be_the_subject(subject: str, requests: int, folder: Path) -> None:
     mark = ctypes.CDLL(None).drand48
     module = import_module(f"benchmarks.apps.{subject}")
     app, headers = getattr(module, "counted", module.serve)(Place(folder, ExitStack()))
-    exchanges = [Exchange.to(app, "/bare"), Exchange.to(app, "/reports", headers)]
+    exchanges = [Exchange.to(app, "/bare", headers), Exchange.to(app, "/reports", headers)]
     for exchange in exchanges:
         exchange.check()
     (folder / "ready").touch()

@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from flask import Flask
 
+from benchmarks.case import Case, Exchange
+
 NEEDED = "reports:read"
 HOURS = 3600
 
@@ -67,3 +69,21 @@ def key_pair(algorithm: str) -> tuple[str, str]:
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         .decode(),
     )
+
+
+def over_bare(
+    key: str,
+    label: str,
+    app: Flask,
+    path: str,
+    *headers: dict[str, str],
+    bare: str = "/bare",
+    method: str = "GET",
+    status: int = 200,
+) -> Case:
+    """Compare a protected route with the bare one of the same app, asked in the same way.
+
+    The headers are the same: Flask goes through all of them for its session, and parses the cookies.
+    """
+    protected = Exchange.to(app, path, *headers, method=method, status=status)
+    return Case(key, label, protected, Exchange.to(app, bare, *headers, method=method))

@@ -64,6 +64,7 @@ def cases(place: Place) -> Iterator[Case]:
     bare, flask_alone = Exchange.to(app, "/bare"), Exchange.to(plain.make(), "/bare")
     yield Case("flask-security/bare", "its bare route, over Flask alone", bare, flask_alone)
     sent = Exchange.to(app, "/bare", header)
+    # Protected routes are compared with a bare request that brings no token: with one, the user is read there too.
     yield Case(
         "flask-security/bare-token", "its bare route when a token is sent, over Flask alone", sent, flask_alone
     )

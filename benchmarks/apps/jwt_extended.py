@@ -16,7 +16,17 @@ from flask_jwt_extended import (
 )
 
 from benchmarks.apps import plain
-from benchmarks.apps.common import NEEDED, bearer, cookie_headers, forge, hello, key_pair, make_app, permissions
+from benchmarks.apps.common import (
+    NEEDED,
+    bearer,
+    cookie_headers,
+    forge,
+    hello,
+    key_pair,
+    make_app,
+    over_bare,
+    permissions,
+)
 from benchmarks.case import Case, Environ, Exchange, Place
 
 ACCESS_EXPIRES = timedelta(hours=1)
@@ -66,12 +76,13 @@ def token_of(app: Flask, identity: Any = "alice", count: int = 1) -> str:
 def cases(_: Place) -> Iterator[Case]:
     """Measure header and cookie, and RS256."""
     app = make("jwt-extended")
-    bare, token = Exchange.to(app, "/bare"), token_of(app)
+    token = token_of(app)
 
     def case(key: str, label: str, path: str, token: str, status: int = 200) -> Case:
-        return Case(f"jwt-extended/{key}", label, Exchange.to(app, path, bearer(token), status=status), bare)
+        return over_bare(f"jwt-extended/{key}", label, app, path, bearer(token), status=status)
 
-    yield Case("jwt-extended/bare", "its bare route, over Flask alone", bare, Exchange.to(plain.make(), "/bare"))
+    flask_alone = Exchange.to(plain.make(), "/bare")
+    yield Case("jwt-extended/bare", "its bare route, over Flask alone", Exchange.to(app, "/bare"), flask_alone)
     yield case("plain", "@jwt_required()", "/plain", token)
     yield case("permissions", "permissions decorator", "/reports", token)
     yield case(
@@ -92,13 +103,8 @@ def _cookie() -> Iterator[Case]:
     with app.app_context():
         cookies = {"access_token_cookie": token, "csrf_access_token": get_csrf_token(token)}
     sent = cookie_headers(cookies, "csrf_access_token")
-    yield Case(
-        "jwt-extended/cookie",
-        "permissions decorator, cookie with CSRF, POST",
-        Exchange.to(app, "/reports", sent, method="POST"),
-        # With the same cookies: Flask itself parses them, for its session.
-        Exchange.to(app, "/bare", sent, method="POST"),
-    )
+    label = "permissions decorator, cookie with CSRF, POST"
+    yield over_bare("jwt-extended/cookie", label, app, "/reports", sent, method="POST")
 
 
 def _rs256() -> Iterator[Case]:
@@ -108,12 +114,8 @@ def _rs256() -> Iterator[Case]:
     """
     private, public = key_pair("RS256")
     app = make("jwt-extended-rs256", JWT_ALGORITHM="RS256", JWT_PRIVATE_KEY=private, JWT_PUBLIC_KEY=public)
-    yield Case(
-        "jwt-extended/rs256",
-        "permissions decorator, RS256",
-        Exchange.to(app, "/reports", bearer(token_of(app))),
-        Exchange.to(app, "/bare"),
-    )
+    header = bearer(token_of(app))
+    yield over_bare("jwt-extended/rs256", "permissions decorator, RS256", app, "/reports", header)
 
 
 def serve(_: Place) -> tuple[Flask, Environ]:

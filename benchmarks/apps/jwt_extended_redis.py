@@ -10,9 +10,9 @@ import redis
 from flask_jwt_extended import JWTManager
 
 from benchmarks.apps import redis_server
-from benchmarks.apps.common import NEEDED, bearer, hello, make_app
+from benchmarks.apps.common import NEEDED, bearer, hello, make_app, over_bare
 from benchmarks.apps.jwt_extended import ACCESS_EXPIRES, permission_required, token_of
-from benchmarks.case import Case, Exchange, Place
+from benchmarks.case import Case, Place
 
 
 def cases(place: Place) -> Iterator[Case]:
@@ -36,9 +36,5 @@ def cases(place: Place) -> Iterator[Case]:
         return token_in_redis is not None
 
     app.add_url_rule("/reports", "reports", permission_required(NEEDED)(hello))
-    yield Case(
-        "jwt-extended/redis",
-        "permissions decorator, blocklist on Redis",
-        Exchange.to(app, "/reports", bearer(token_of(app))),
-        Exchange.to(app, "/bare"),
-    )
+    label = "permissions decorator, blocklist on Redis"
+    yield over_bare("jwt-extended/redis", label, app, "/reports", bearer(token_of(app)))

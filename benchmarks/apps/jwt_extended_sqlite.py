@@ -12,9 +12,9 @@ from flask import Flask
 from flask_jwt_extended import JWTManager
 from flask_sqlalchemy import SQLAlchemy
 
-from benchmarks.apps.common import NEEDED, bearer, hello, make_app
+from benchmarks.apps.common import NEEDED, bearer, hello, make_app, over_bare
 from benchmarks.apps.jwt_extended import ACCESS_EXPIRES, permission_required, token_of
-from benchmarks.case import Case, Environ, Exchange, Place
+from benchmarks.case import Case, Environ, Place
 
 REVOKED = 1000
 
@@ -67,12 +67,8 @@ def make(place: Place, name: str) -> tuple[Flask, str]:
 def cases(place: Place) -> Iterator[Case]:
     """Measure both together, with the permissions decorator."""
     app, token = make(place, "jwt-extended-sqlite")
-    yield Case(
-        "jwt-extended/sqlite",
-        "permissions decorator, user loader and blocklist on SQLite",
-        Exchange.to(app, "/reports", bearer(token)),
-        Exchange.to(app, "/bare"),
-    )
+    label = "permissions decorator, user loader and blocklist on SQLite"
+    yield over_bare("jwt-extended/sqlite", label, app, "/reports", bearer(token))
 
 
 def serve(place: Place) -> tuple[Flask, Environ]:

@@ -12,7 +12,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import insert
 
 from benchmarks.apps import plain
-from benchmarks.apps.common import NEEDED, bearer, cookie_headers, forge, hello, make_app, permissions
+from benchmarks.apps.common import NEEDED, bearer, cookie_headers, forge, hello, make_app, over_bare, permissions
 from benchmarks.case import Case, Environ, Exchange, Place
 from flask_permjwt import PermJWT, current_user, public, requires_permissions
 from flask_permjwt.tokens.codec import TokenType
@@ -137,7 +137,7 @@ def cases(place: Place) -> Iterator[Case]:
     with_database = Exchange.to(plain.make_with_sqlalchemy(place), "/bare")
 
     def case(key: str, label: str, path: str, token: str, status: int = 200) -> Case:
-        return Case(f"permjwt/{key}", label, Exchange.to(app, path, bearer(token), status=status), bare)
+        return over_bare(f"permjwt/{key}", label, app, path, bearer(token), status=status)
 
     yield Case("permjwt/bare", "its bare route, over Flask alone", bare, flask_alone)
     opened = Exchange.to(app, "/public")
@@ -147,29 +147,19 @@ def cases(place: Place) -> Iterator[Case]:
         "permjwt/header-over-flask",
         "warm, HS256, header, over Flask alone",
         Exchange.to(app, "/reports", bearer(world.token)),
-        flask_alone,
+        Exchange.to(plain.make(), "/bare", bearer(world.token)),
     )
     yield case("permissions-100", "warm, 100 permissions", "/reports", world.reissued(*permissions(100)))
     yield case("permissions-1000", "warm, 1,000 permissions", "/reports", world.reissued(*permissions(1000)))
     yield case("wildcard", "warm, granted reports:*", "/reports", world.reissued("reports:*"))
-    yield Case(
-        "permjwt/template",
-        "warm, project:{project_id}:edit",
-        Exchange.to(app, "/projects/7", bearer(world.reissued("project:7:edit"))),
-        Exchange.to(app, "/bare-projects/7"),
-    )
+    project = bearer(world.reissued("project:7:edit"))
+    label = "warm, project:{project_id}:edit"
+    yield over_bare("permjwt/template", label, app, "/projects/7", project, bare="/bare-projects/7")
     yield case("current-user", "warm, with current_user", "/user", world.token)
     yield case("forged", "a forged token refused", "/reports", forge(world.token), 401)
     cookies = cookie_headers(log_in(app, "cookie"), "csrf_access_token")
-    # The bare request brings the same cookies: Flask itself parses them, for its session.
-    sent = Exchange.to(app, "/bare", cookies)
-    yield Case("permjwt/cookie-get", "warm, cookie, GET", Exchange.to(app, "/reports", cookies), sent)
-    yield Case(
-        "permjwt/cookie",
-        "warm, cookie with CSRF, POST",
-        Exchange.to(app, "/reports", cookies, method="POST"),
-        Exchange.to(app, "/bare", cookies, method="POST"),
-    )
+    yield over_bare("permjwt/cookie-get", "warm, cookie, GET", app, "/reports", cookies)
+    yield over_bare("permjwt/cookie", "warm, cookie with CSRF, POST", app, "/reports", cookies, method="POST")
 
 
 def serve(place: Place) -> tuple[Flask, Environ]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from benchmarks.apps.common import bearer, key_pair
+from benchmarks.apps.common import bearer, key_pair, over_bare
 from benchmarks.apps.permjwt import World, make
-from benchmarks.case import Case, Exchange, LeftOut, Place
+from benchmarks.case import Case, LeftOut, Place
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.tokens.key_files import KeyDirectory
 from flask_permjwt.tokens.lifecycle import ManagedKey
@@ -15,9 +15,7 @@ CACHE, NEW_TOKENS = 64, 256
 
 def _case(world: World, key: str, label: str, *tokens: str) -> Case:
     headers = [bearer(token) for token in tokens or (world.token,)]
-    return Case(
-        f"permjwt/{key}", label, Exchange.to(world.app, "/reports", *headers), Exchange.to(world.app, "/bare")
-    )
+    return over_bare(f"permjwt/{key}", label, world.app, "/reports", *headers)
 
 
 def cold(place: Place) -> Iterator[Case]:

@@ -33,7 +33,7 @@ from flask_permjwt.web.marks import (
     marks_of,
     remember_wrapper,
 )
-from flask_permjwt.web.state import REQUEST_KEY, RequestState, request_state
+from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState, request_state
 from flask_permjwt.web.table import is_under_construction
 
 T = TypeVar("T")
@@ -160,11 +160,10 @@ def wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
 
 def _is_decided(wrapper: AnyCallable) -> bool:
     """Tell whether the hook has decided for this very call; its decision is used up by the first."""
-    state: RequestState | None = _current_request().__dict__.get(REQUEST_KEY)
-    if state is None or wrapper not in state.decided:
-        return False
-    state.decided = state.decided - {wrapper}
-    return True
+    context = CONTEXT.get(None)
+    incoming = _current_request() if context is None else context.request  # where there is none, Flask says so
+    state: RequestState | None = incoming.__dict__.get(REQUEST_KEY)
+    return state is not None and state.uses_up(wrapper)
 
 
 def _enforce_call(

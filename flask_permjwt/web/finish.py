@@ -1,18 +1,15 @@
 """The end of a request: its access cookie is renewed if that is due, and caches are told what it depended on."""
 
 import logging
-from typing import Any, Final
+from typing import Final
 
-from flask import Flask, Response, globals, request  # noqa: A004  # Flask's name for it
+from flask import Flask, Response, request
 
 from flask_permjwt.errors import TokenTooLargeError
 from flask_permjwt.policy.principal import Principal
-from flask_permjwt.web.state import REQUEST_KEY, RequestState
+from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState
 
 _log = logging.getLogger("flask_permjwt")
-
-# Where Flask keeps what a request asked for by after_this_request: one context or the other, by its version.
-_context: Final[Any] = getattr(globals, "_cv_request", None) or globals._cv_app  # noqa: SLF001  # a proxy costs ten times as much
 
 
 class Finisher:
@@ -42,11 +39,11 @@ class Finisher:
     def needed(self) -> None:
         """Run after the current request: last, whatever else runs then."""
         if not self._is_registered:
-            _context.get()._after_request_functions.append(_finish_last)  # noqa: SLF001  # as after_this_request, in half the time
+            CONTEXT.get()._after_request_functions.append(_finish_last)  # noqa: SLF001  # as after_this_request, in half the time
 
 
 def _finish_last(response: Response) -> Response:
-    waiting = _context.get()._after_request_functions  # noqa: SLF001  # the public face only adds to it
+    waiting = CONTEXT.get()._after_request_functions  # noqa: SLF001  # the public face only adds to it
     if waiting[-1] is not _finish_last:
         # What the view asked for may put another response in place of this one.
         waiting.append(_finish_last)
@@ -59,8 +56,7 @@ def finish_response(response: Response) -> Response:
 
     Vary is RFC 9110 section 12.5.5.
     """
-    incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
-    state: RequestState | None = incoming.__dict__.get(REQUEST_KEY)
+    state: RequestState | None = CONTEXT.get().request.__dict__.get(REQUEST_KEY)
     if state is not None:
         if state.renews and state.principal is not None:
             _renew(response, state, state.principal)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response
 
 from flask_permjwt.policy.decision import Denied, decide
 from flask_permjwt.policy.requirements import NO_VALUES
 from flask_permjwt.web.connections import principal_of
 from flask_permjwt.web.identity import refused, resolve_now, routed_values
 from flask_permjwt.web.responses import http_error
-from flask_permjwt.web.state import REQUEST_KEY, RequestState, app_state
+from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState, app_state
 
 
 def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # every request pays for a call
@@ -21,10 +21,10 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
     """
     state_of_app = app_state(app)
     table, clock, finisher = state_of_app.table, state_of_app.clock, state_of_app.finisher
-    current_request = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
+    context_of_request = CONTEXT.get
 
     def enforce_request() -> Response | None:  # noqa: C901, PLR0912  # as above
-        incoming: Request = current_request()
+        incoming: Request = context_of_request().request
         if not finisher.is_prepared:
             finisher.prepare()
         rule = incoming.url_rule

@@ -55,7 +55,8 @@ def resolve_now(state: RequestState, incoming: Request) -> Principal:
     try:
         principal, token, source = tokens.of(incoming)
     except AuthError as error:
-        state.refusal = error
+        # With its traceback it would hold the frame that holds it, until the garbage is collected.
+        state.refusal = error.with_traceback(None)
         principal, by_cookie = ANONYMOUS, app.transport.takes_cookies
     else:
         state.source = source

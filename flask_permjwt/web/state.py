@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, globals, request  # noqa: A004  # Flask's name for it
 
 from flask_permjwt.errors import AuthError
 from flask_permjwt.policy.principal import Principal
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 
 EXTENSION: Final = "permjwt"
 REQUEST_KEY: Final = "_permjwt_state"
+CONTEXT: Final[Any] = getattr(globals, "_cv_request", None) or globals._cv_app  # noqa: SLF001  # as told below
+"""Where Flask keeps the request, and what it asked for by ``after_this_request``: in one context or the other, by
+its version. Flask's proxies cost several times as much, and every request would pay for them."""
+_NOTHING: Final[frozenset[Any]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +115,7 @@ class RequestState:
     entry: Entry | None = None
     routed: Mapping[str, object] | None = None
     enforced: bool = False
-    decided: frozenset[Any] = frozenset()
+    decided: frozenset[Any] = _NOTHING
     vary: tuple[str, ...] = ()
     finishes: bool = False
     source: Source | None = None
@@ -120,6 +124,14 @@ class RequestState:
 
     def __init__(self, app: AppState) -> None:
         self.app: Final = app
+
+    def uses_up(self, wrapper: Callable[..., Any]) -> bool:
+        """Tell whether the hook has decided for a guarded wrapper; its decision is used up by the first call."""
+        decided = self.decided
+        if wrapper not in decided:
+            return False
+        self.decided = _NOTHING if len(decided) == 1 else decided - {wrapper}
+        return True
 
     def vary_on(self, header: str) -> None:
         """Note that the response depends on a header of the request."""
