@@ -53,7 +53,7 @@ class Plan:
     many_users: int
 
 
-FULL = Plan(120, 9, 1, True, 1_000, 1_000_000, 40, 9, 1_000_000)  # noqa: FBT003  # in the order above
+FULL = Plan(120, 18, 1, True, 1_000, 1_000_000, 40, 9, 1_000_000)  # noqa: FBT003  # in the order above
 QUICK = Plan(12, 1, 1, False, 20, 10_000, 8, 3, 1_000)  # noqa: FBT003  # as above
 
 
