@@ -37,7 +37,6 @@ from flask_permjwt.web.finish import Finisher
 from flask_permjwt.web.hook import register_hook
 from flask_permjwt.web.metadata import ResourceMetadata
 from flask_permjwt.web.presented import AccessTokens
-from flask_permjwt.web.refusals import Refusals
 from flask_permjwt.web.responses import register_account_errors
 from flask_permjwt.web.state import EXTENSION, AppState
 from flask_permjwt.web.table import PolicyTable
@@ -151,6 +150,7 @@ def assemble(app: Flask, shared: Shared) -> None:
         finder: WithFormerTokens | AccessTokens = WithFormerTokens(tokens, former, settings, transport)
     else:
         finder = tokens
+    finisher = Finisher(app)
     app.extensions[EXTENSION] = AppState(
         settings=settings,
         clock=shared.clock,
@@ -194,8 +194,7 @@ def assemble(app: Flask, shared: Shared) -> None:
         transport=transport,
         tokens=finder,
         table=PolicyTable(app, default_deny=settings.default_deny),
-        finisher=Finisher(app),
-        refusals=Refusals(app),
+        finish_later=finisher.needed,
         resource_metadata=ResourceMetadata(app, settings),
         renewals=renewals,
         tickets=tickets,
@@ -205,7 +204,7 @@ def assemble(app: Flask, shared: Shared) -> None:
     if "sqlalchemy" in app.extensions:
         with app.app_context():
             check_pool(shared.db, shared.models.change)
-    register_hook(app)
+    register_hook(app, finisher)
     register_account_errors(app)
     register_templates(app)
     app.cli.add_command(permjwt_cli)

@@ -65,6 +65,23 @@ def fake_clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture
+def steady() -> FakeClock:
+    """A clock that only goes forward, and not from 1970 on."""
+    return FakeClock(100.0)
+
+
+@pytest.fixture
+def wait(fake_clock: FakeClock, steady: FakeClock) -> Callable[[float], None]:
+    """Let time go by for everybody."""
+
+    def do(seconds: float) -> None:
+        fake_clock.advance(seconds)
+        steady.advance(seconds)
+
+    return do
+
+
 CURVES = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
 
 

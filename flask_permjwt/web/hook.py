@@ -7,12 +7,16 @@ from flask import Flask, Request, Response
 from flask_permjwt.policy.decision import Denied, decide
 from flask_permjwt.policy.requirements import NO_VALUES
 from flask_permjwt.web.connections import principal_of
+from flask_permjwt.web.finish import Finisher
 from flask_permjwt.web.identity import refused, resolve_now, routed_values
+from flask_permjwt.web.refusals import Refusals
 from flask_permjwt.web.responses import http_error
 from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState, app_state
 
 
-def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # every request pays for a call
+def make_hook(  # noqa: C901  # every request pays for a call
+    app: Flask, finisher: Finisher
+) -> Callable[[], Response | None]:
     """Make the function that runs before every request of an app, with everything at hand that it needs.
 
     It enforces what the requested view and method need. An unknown route stays 404 and a wrong method 405.
@@ -20,7 +24,7 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
     guarded as for any method.
     """
     state_of_app = app_state(app)
-    table, clock, finisher = state_of_app.table, state_of_app.clock, state_of_app.finisher
+    table, clock, refusals = state_of_app.table, state_of_app.clock, Refusals(app)
     context_of_request = CONTEXT.get
 
     def enforce_request() -> Response | None:  # noqa: C901, PLR0912  # as above
@@ -59,7 +63,7 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
             decision = decide(principal, need, values, entry.max_age, now)
             if isinstance(decision, Denied):
                 error = refused(state, decision)
-                response = state_of_app.refusals.response(error, state.vary)
+                response = refusals.response(error, state.vary)
                 if response is None:
                     if state.vary:
                         state.finish_later()
@@ -74,6 +78,6 @@ def make_hook(app: Flask) -> Callable[[], Response | None]:  # noqa: C901  # eve
     return enforce_request
 
 
-def register_hook(app: Flask) -> None:
+def register_hook(app: Flask, finisher: Finisher) -> None:
     """Run before any other before-request function."""
-    app.before_request_funcs.setdefault(None, []).insert(0, make_hook(app))
+    app.before_request_funcs.setdefault(None, []).insert(0, make_hook(app, finisher))

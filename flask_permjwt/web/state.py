@@ -33,10 +33,8 @@ if TYPE_CHECKING:
     from flask_permjwt.tokens.key_files import KeyDirectory
     from flask_permjwt.tokens.key_source import KeySource
     from flask_permjwt.tokens.keys import Key
-    from flask_permjwt.web.finish import Finisher
     from flask_permjwt.web.metadata import ResourceMetadata
     from flask_permjwt.web.presented import TokenFinder
-    from flask_permjwt.web.refusals import Refusals
     from flask_permjwt.web.table import Entry, PolicyTable
     from flask_permjwt.web.tickets import PresentedTickets
     from flask_permjwt.web.transports import Source, Transport
@@ -74,8 +72,7 @@ class AppState:
     transport: Transport
     tokens: TokenFinder
     table: PolicyTable
-    finisher: Finisher
-    refusals: Refusals
+    finish_later: Callable[[], None]
     personal: PersonalTokens
     resource_metadata: ResourceMetadata
     renewals: Renewals
@@ -143,7 +140,7 @@ class RequestState:
         """Have the request finished when its response is there: renewed, and told what it depends on."""
         if not self.finishes:
             self.finishes = True
-            self.app.finisher.needed()
+            self.app.finish_later()
 
 
 def app_state(app: Flask | None = None) -> AppState:

@@ -109,32 +109,6 @@ class Api:
                 engine.dispose()
 
 
-class Steady:
-    """A clock that only goes forward."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def steady():
-    return Steady()
-
-
-@pytest.fixture
-def wait(fake_clock, steady):
-    """Let time go by for everybody."""
-
-    def do(seconds):
-        fake_clock.advance(seconds)
-        steady.now += seconds
-
-    return do
-
-
 @pytest.fixture
 def make_api(fake_clock, steady, monkeypatch, make_database_url):
     """It asks for ``make_database_url`` so that connections are closed before databases are dropped."""

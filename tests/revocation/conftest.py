@@ -103,32 +103,6 @@ class Login:
         self.access_token, self.refresh_token = access_token, refresh_token
 
 
-class Steady:
-    """A clock that only goes forward."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def steady():
-    return Steady()
-
-
-@pytest.fixture
-def wait(fake_clock, steady):
-    """Let time go by for everybody."""
-
-    def do(seconds):
-        fake_clock.advance(seconds)
-        steady.now += seconds
-
-    return do
-
-
 @pytest.fixture
 def make_machine(fake_clock, steady, monkeypatch, make_database_url) -> Iterator:
     """It asks for ``make_database_url`` so that connections are closed before databases are dropped."""
