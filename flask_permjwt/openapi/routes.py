@@ -58,15 +58,9 @@ def routes_of(app: Flask) -> list[Route]:
     Raises:
         ConfigurationError: the declarations contradict each other, or a guard guards nothing.
     """
-    table = app_state(app).table
-    entries = table.compile()
+    entries = app_state(app).table.compile()
     return [
-        Route(
-            rule,
-            method,
-            table.with_gates(entries[rule.endpoint, method], rule.endpoint, method),
-            template(rule.rule),
-        )
+        Route(rule, method, entries[rule.endpoint, method], template(rule.rule))
         for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint))
         for method in _own_methods(rule)
         if (rule.endpoint, method) in entries and not _is_static(rule, entries[rule.endpoint, method])

@@ -4,8 +4,8 @@ It is compiled when the first request comes, for then the routes are final. It k
 object: one that is put into ``app.view_functions`` later is compiled before it runs.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 from weakref import WeakSet
@@ -46,7 +46,8 @@ class Entry:
         view: the function that was compiled.
         need: what the hook enforces; None lets everybody in.
         public: why it is open, when that was declared.
-        wrappers: the guards' wrappers that a call of the view goes through: the hook has decided for them.
+        wrappers: the guards' wrappers that a call of the view goes through, and those of functions before it: the
+            hook has decided for them.
         holds: guarded functions that the view holds without wrapping them; they guard themselves.
         guards: the declarations behind ``need``.
         max_age: how many seconds ago the user may have proved who they are; None for any.
@@ -150,18 +151,25 @@ class PolicyTable:
     def _compile_entry(self, endpoint: str, method: str) -> Entry:
         view = self._app.view_functions[endpoint]
         parts = Parts(view, method)
-        wrappers = frozenset(part for part in parts.all if marks_of(part).enforces is not None)
+        scopes = self._scopes(endpoint, restx=parts.is_restx)
+        gates = [one for scope in scopes for one in self._app.before_request_funcs.get(scope, ())]
+        links = [*parts.all, *(link for one in gates for link in chain(one))]
+        wrappers = frozenset(link for link in links if marks_of(link).enforces is not None)
         override = parts.override()
         if override is not None:
             return Entry(view=view, need=None, public=override, wrappers=wrappers)
         raw, holds = parts.held_guards()
-        around = self._guards_of_blueprints(endpoint, restx=parts.is_restx)
-        guards = dict.fromkeys([*parts.guards(), *raw, *around])
+        # Of blueprints, those of ``protect`` and those of functions that run before all of their requests.
+        owners = [self._app.blueprints[scope] for scope in scopes if scope is not None]
+        around = [guard for one in owners for guard in marks_of(one).guards]
+        before = [guard for one in gates for guard in guards_in_chain(one)]
+        guards = dict.fromkeys([*parts.guards(), *raw, *around, *before])
         public = parts.public()
         if public is not None and guards:
             raise ConfigurationError(
-                f"{describe(view)} (endpoint {endpoint!r}) is public and guarded, by itself, its class "
-                "or its blueprint: take one away, or write public(reason=..., override=True) above the guard"
+                f"{describe(view)} (endpoint {endpoint!r}) is public and guarded, by itself, its class, "
+                "its blueprint or a function before its requests: take one away, or write "
+                "public(reason=..., override=True) above the guard"
             )
         if public is None and not guards and self._is_static(endpoint, view):
             public = _STATIC
@@ -185,19 +193,6 @@ class PolicyTable:
             is_live=is_live,
         )
 
-    def _guards_of_blueprints(self, endpoint: str, *, restx: bool) -> Iterator[Guard]:
-        """Yield the guards of the blueprints that a view belongs to.
-
-        Besides those of ``protect``, these are the guards above ``@blueprint.before_request``: the function that
-        was registered there is marked and does not enforce, and what it guards is the blueprint.
-        """
-        for scope in self._scopes(endpoint, restx=restx):
-            if scope is not None:
-                yield from marks_of(self._app.blueprints[scope]).guards
-            for function in self._app.before_request_funcs.get(scope, ()):
-                if not _guards_itself(function):
-                    yield from guards_in_chain(function)
-
     def _scopes(self, endpoint: str, *, restx: bool) -> dict[str | None, None]:
         scopes: dict[str | None, None] = {None: None}
         name = endpoint
@@ -205,21 +200,6 @@ class PolicyTable:
             name = name.rpartition(".")[0]
             scopes.update(dict.fromkeys(self._registered_as(name, restx=restx)))
         return scopes
-
-    def with_gates(self, entry: Entry, endpoint: str, method: str) -> Entry:
-        """Return an entry with what functions need, besides, that run before its view and guard themselves.
-
-        They deny when they are called, whatever the view declares: this is for whoever is told what is needed.
-        """
-        scopes = self._scopes(endpoint, restx=Parts(entry.view, method).is_restx)
-        functions = [one for scope in scopes for one in self._app.before_request_funcs.get(scope, ())]
-        found = [guard for one in functions if _guards_itself(one) for guard in guards_in_chain(one)]
-        gates = [guard for guard in found if guard.applies_to(method)]
-        if not gates or entry.need is Rule.CLOSED:
-            return entry
-        guards = tuple(dict.fromkeys([*entry.guards, *gates]))
-        ages = [guard.max_age for guard in guards if guard.max_age is not None]
-        return replace(entry, need=_combine(guards), public=None, guards=guards, max_age=min(ages, default=None))
 
     def _registered_as(self, name: str, *, restx: bool) -> list[str]:
         """Return the names under which a blueprint of an endpoint is registered, and those around it.
@@ -333,10 +313,6 @@ def is_under_construction(functions: Iterable[object]) -> bool:
     """Tell whether one of the functions is a view of an app that has not served yet."""
     ids = {id(function) for function in functions}
     return any(not ids.isdisjoint(table.reached()) for table in _living_tables() if not table.is_compiled)
-
-
-def _guards_itself(function: AnyCallable) -> bool:
-    return any(marks_of(link).enforces for link in chain(function))
 
 
 def methods_of(rule: Route) -> list[str]:

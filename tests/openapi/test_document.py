@@ -183,17 +183,6 @@ def test_the_guard_of_a_function_before_requests_is_that_of_the_views_behind_it(
     assert plain.test_client().get("/staff/plain").status_code == 401
 
 
-def test_a_function_before_requests_that_guards_itself_closes_what_is_public_too(plain, document):
-    plain.before_request(requires_permissions("staff", methods=["GET"])(lambda: None))
-    plain.route("/page", methods=["GET", "POST"])(public(reason="a page")(lambda: ""))
-    paths = document(plain)["paths"]
-    assert paths["/page"]["get"]["x-permissions"] == ["staff"]
-    assert "x-public" not in paths["/page"]["get"]
-    assert paths["/page"]["post"]["x-public"] == "a page"
-    assert plain.test_client().get("/page").status_code == 401
-    assert plain.test_client().post("/page").status_code == 200
-
-
 def test_a_guard_that_is_declared_later_is_told_later(plain, document):
     def view():
         return ""

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from flask.views import MethodView, View
 from werkzeug.routing import Rule
 
-from flask_permjwt import ConfigurationError, protect, requires_login, requires_permissions
+from flask_permjwt import ConfigurationError, protect, public, requires_login, requires_permissions
 from flask_permjwt.web.census import take_census
 from flask_permjwt.web.state import app_state
 
@@ -432,6 +432,62 @@ def test_a_guard_on_a_blueprints_before_request_function_guards_the_blueprint(ap
     app.get("/open", endpoint="open")(lambda: "open")
     guarded_by(app, "/reports", "reports:read")
     assert app.test_client().get("/open").status_code == 200
+
+
+@pytest.fixture(params=[True, False], ids=["above", "below"])
+def gated(request):
+    """A blueprint whose requests come past a guarded function; the guard stands above or below its registration."""
+
+    def make(need=guard):
+        blueprint = Blueprint("api", __name__)
+        if request.param:
+            need(blueprint.before_request(lambda: None))
+        else:
+            blueprint.before_request(need(lambda: None))
+        return blueprint
+
+    return make
+
+
+def test_what_stands_behind_a_guarded_function_before_requests_is_declared(app, gated):
+    blueprint = gated()
+    blueprint.get("/reports")(lambda: "secret")
+    app.register_blueprint(blueprint)
+    (row,) = [row for row in take_census(app).rows if row.rule == "/reports"]
+    assert (row.declared, row.kind, row.needs) == (True, "permissions", "reports:read")
+
+
+def test_default_deny_lets_pass_whoever_a_guarded_function_before_requests_lets_pass(make_app, gated, guarded_by):
+    app = make_app(default_deny=True)
+    blueprint = gated()
+    blueprint.get("/reports")(lambda: "secret")
+    app.register_blueprint(blueprint)
+    guarded_by(app, "/reports", "reports:read")
+
+
+def test_a_public_view_behind_a_guarded_function_before_requests_is_refused(app, gated):
+    blueprint = gated()
+    blueprint.get("/page")(public(reason="a page")(lambda: "page"))
+    app.register_blueprint(blueprint)
+    with pytest.raises(ConfigurationError, match=r"public and guarded.*function before its requests"):
+        app.extensions["test_permjwt"].check(app)
+
+
+def test_a_public_view_that_overrides_is_open_behind_a_guarded_function_before_requests(app, gated, guarded_by):
+    blueprint = gated()
+    blueprint.get("/page", endpoint="page")(public(reason="a page", override=True)(lambda: "page"))
+    blueprint.get("/reports")(lambda: "secret")
+    app.register_blueprint(blueprint)
+    guarded_by(app, "/reports", "reports:read")
+    assert app.test_client().get("/page").text == "page"
+
+
+def test_a_guarded_function_before_requests_guards_the_methods_that_it_names_alone(app, gated):
+    blueprint = gated(requires_permissions("reports:read", methods=["POST"]))
+    blueprint.route("/reports", methods=["GET", "POST"])(lambda: "reports")
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    assert (client.get("/reports").status_code, client.post("/reports").status_code) == (200, 401)
 
 
 def test_a_head_method_of_its_own_is_guarded_as_get_is(app):
