@@ -436,7 +436,7 @@ def test_a_guard_on_a_blueprints_before_request_function_guards_the_blueprint(ap
 
 @pytest.fixture(params=[True, False], ids=["above", "below"])
 def gated(request):
-    """A blueprint whose requests come past a guarded function; the guard stands above or below its registration."""
+    """A blueprint whose requests pass a guarded function; the guard stands above or below its registration."""
 
     def make(need=guard):
         blueprint = Blueprint("api", __name__)
