@@ -47,6 +47,7 @@ def build_document(app: Flask) -> dict[str, Any]:
     seen: set[tuple[str, str]] = set()
     names: dict[str, int] = {}
     used: dict[str, None] = {}
+    groups: dict[str, bool] = {}
     for route in _shown(app):
         if route.key in seen:
             continue
@@ -56,10 +57,15 @@ def build_document(app: Flask) -> dict[str, Any]:
         _rename(operation, route, path)
         operation["operationId"] = _unique(route, names)
         used.update(dict.fromkeys(name for one in operation["security"] for name in one))
+        for name in operation.get("tags", ()):
+            groups.setdefault(name, _is_ours(route))
         elsewhere = servers(app, route.rule, root)
         if elsewhere:
             operation["servers"] = elsewhere
         spec.path(path=path, operations={route.method.lower(): operation})
+    # In their order they are shown: what the app itself offers comes first.
+    for name in sorted(groups, key=groups.__getitem__):
+        spec.tag({"name": name})
     for name, scheme in schemes.definitions().items():
         if name in used:
             spec.components.security_scheme(name, scheme)
@@ -77,6 +83,10 @@ def _shown(app: Flask) -> Iterator[Route]:
             place = route.path if description.place is None else description.place(state)
             if place is not None:
                 yield replace(route, path=place)
+
+
+def _is_ours(route: Route) -> bool:
+    return str(getattr(route.entry.view, "__module__", "")).startswith("flask_permjwt.")
 
 
 def _name(schema: type[Schema] | Schema) -> str:

@@ -183,6 +183,15 @@ def test_the_guard_of_a_function_before_requests_is_that_of_the_views_behind_it(
     assert plain.test_client().get("/staff/plain").status_code == 401
 
 
+def test_the_groups_of_the_app_come_before_ours(make_api, add_auth, document):
+    app = make_api()
+    add_auth(app)
+    reports = Blueprint("zebra", __name__)
+    reports.get("/zebra")(lambda: "")
+    app.register_blueprint(reports)
+    assert [one["name"] for one in document(app)["tags"]] == ["zebra", "auth"]
+
+
 def test_a_guard_that_is_declared_later_is_told_later(plain, document):
     def view():
         return ""
