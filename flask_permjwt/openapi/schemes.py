@@ -41,8 +41,16 @@ class Schemes:
         self.is_swagger: Final = version.startswith("2.")
         # Before 3.1, only OAuth 2.0 and OpenID Connect have scopes (OpenAPI 3.0.3 section 4.7.30).
         self._with_roles: Final = not version.startswith(("2.", "3.0"))
-        self._token_url: Final = token_url(app) if _is_oauth(self._settings) else None
+        self._token_url: Final = self._find_token_url(app)
         self._scopes: Final[dict[str, None]] = {}
+
+    def _find_token_url(self, app: Flask) -> str | None:
+        path = token_url(app) if _is_oauth(self._settings) else None
+        if path is None or not self.is_swagger:
+            return path
+        # Swagger 2.0 takes no relative address there: its schema says "uri", and not "uri-reference".
+        origin = _origin_of(app)
+        return None if origin is None else origin + path
 
     def of_entry(self, entry: Entry, method: str) -> list[_Requirement] | None:
         """Return the security requirements of a route and method; None where the table asks for nothing.
@@ -174,9 +182,21 @@ def token_url(app: Flask) -> str | None:
 
 def root_of(app: Flask) -> str:
     """Return the path under which the app is served, without a slash at its end."""
-    if has_request_context() and current_app._get_current_object() is app:  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
+    if _is_asked(app):
         return request.script_root
     return str(app.config["APPLICATION_ROOT"] or "").rstrip("/")
+
+
+def _origin_of(app: Flask) -> str | None:
+    """Return the scheme and the host at which the app is served; None where nothing tells them."""
+    if _is_asked(app):
+        return request.host_url.rstrip("/")
+    server = app.config["SERVER_NAME"]
+    return None if server is None else f"{app.config['PREFERRED_URL_SCHEME']}://{server}"
+
+
+def _is_asked(app: Flask) -> bool:
+    return has_request_context() and current_app._get_current_object() is app  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
 
 def _is_bearer(settings: Settings) -> bool:

@@ -51,6 +51,38 @@ def test_a_guarded_operation_gets_its_entries_in_each_version(app, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("base_url", ["http://localhost:5000", "https://api.example.com/below"])
+def test_where_people_can_log_in_the_document_is_valid_in_each_version(app, add_auth, version, base_url):
+    add_auth(app)
+    with app.test_request_context(base_url=base_url):
+        found = secure(written(version, {"/reports": {"get": done()}}), app)
+    validate(found)
+    assert {"permjwt_password": ["a"]} in found["paths"]["/reports"]["get"]["security"]
+    if version == "2.0":
+        flow = found["securityDefinitions"]["permjwt_password"]
+        assert flow["tokenUrl"] == f"{base_url}/auth/token"
+        assert list(flow["scopes"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("config", "address"),
+    [
+        ({}, None),
+        (
+            {"SERVER_NAME": "api.example.com", "PREFERRED_URL_SCHEME": "https", "APPLICATION_ROOT": "/below"},
+            "https://api.example.com/below/auth/token",
+        ),
+    ],
+)
+def test_swagger_shows_the_password_flow_where_its_whole_address_is_known(app, add_auth, config, address):
+    add_auth(app)
+    app.config.update(config)
+    found = secure(written("2.0", {"/reports": {"get": done()}}), app)
+    validate(found)
+    assert found["securityDefinitions"].get("permjwt_password", {}).get("tokenUrl") == address
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_where_personal_tokens_are_counted_a_view_may_answer_429(make_api, version):
     app = make_api(personal_tokens=True)
     app.get("/reports")(requires_login(lambda: ""))

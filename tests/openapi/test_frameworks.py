@@ -193,6 +193,14 @@ def test_the_page_of_flask_restx_below_another_app_shows_the_same(make_api):
     assert found["paths"]["/reports/{number}"]["get"]["x-permissions"] == TREE
 
 
+def test_the_document_of_flask_restx_lets_people_log_in(make_api, add_auth):
+    app = restx(make_api, prefix="/api")
+    add_auth(app)
+    found = app.test_client().get("/api/swagger.json", base_url="http://localhost/below").json
+    validate(found)
+    assert found["securityDefinitions"]["permjwt_password"]["tokenUrl"] == "http://localhost/below/auth/token"
+
+
 def test_a_document_that_flask_restx_cannot_make_says_so(make_api):
     app = make_api(build=lambda: Flask("reports", static_folder=None))
     api = Api(app)
