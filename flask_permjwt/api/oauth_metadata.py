@@ -132,7 +132,11 @@ def _endpoints(origin: str) -> Iterator[tuple[str, str]]:
 def _address(origin: str, endpoint: str) -> str:
     """Return where an endpoint is found: at the issuer, unless it is mounted on a host of its own."""
     found = urlsplit(url_for(endpoint))
-    return f"{origin.partition(':')[0]}://{found.netloc}{found.path}" if found.netloc else origin + found.path
+    # This document stands at the root of the host, even of an app that is served below a path: a proxy that passes
+    # its address on has no reason to name that path.
+    root = "" if request.script_root else str(current_app.config["APPLICATION_ROOT"] or "").rstrip("/")
+    host = f"{origin.partition(':')[0]}://{found.netloc}" if found.netloc else origin
+    return host + root + found.path
 
 
 def _has_public_keys(app: AppState) -> bool:
