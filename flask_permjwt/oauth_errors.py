@@ -51,7 +51,7 @@ class ClientNotAcceptedError(OAuthError):
 
 
 class BasicNotAcceptedError(ClientNotAcceptedError):
-    """Likewise, where it tried by HTTP Basic (RFC 7617)."""
+    """Likewise, where it tried by HTTP Basic (RFC 7617), or asked about a token (RFC 7662 section 2.3)."""
 
     status = 401
 

@@ -52,6 +52,8 @@ def oauth_endpoint(view: Callable[[], Response]) -> Callable[..., Response]:
 
 
 def _refusal(error: AuthError) -> Response:
+    if isinstance(error, BasicNotAcceptedError):
+        after_this_request(_ask_for_basic)
     return current_app.response_class(body_text(error), error.status, headers_of(error))
 
 
@@ -62,10 +64,8 @@ def _keep_out_of_caches(response: Response) -> Response:
 
 
 def _not_accepted(error: InvalidClientError) -> AuthError:
-    if not tries_basic(request):
-        return ClientNotAcceptedError(error.description)
-    after_this_request(_ask_for_basic)
-    return BasicNotAcceptedError(error.description)
+    kind = BasicNotAcceptedError if tries_basic(request) else ClientNotAcceptedError
+    return kind(error.description)
 
 
 def _ask_for_basic(response: Response) -> Response:

@@ -11,7 +11,7 @@ from flask_permjwt.api.oauth_endpoint import REFUSED_TO_CLIENTS, oauth_endpoint
 from flask_permjwt.api.oauth_form import Form, read_form
 from flask_permjwt.api.oauth_schemas import IntrospectionSchema, PresentedTokenFormSchema
 from flask_permjwt.errors import CsrfError, InsufficientScopeError, InvalidTokenError, OutdatedError
-from flask_permjwt.oauth_errors import InvalidClientError
+from flask_permjwt.oauth_errors import BasicNotAcceptedError, ClientNotAcceptedError, InvalidClientError
 from flask_permjwt.policy.requirements import all_of
 from flask_permjwt.web.decorators import public
 from flask_permjwt.web.identity import check_permissions
@@ -23,6 +23,8 @@ INTROSPECT: Final = "permjwt:introspect"
 _NOT_APPLICABLE: Final = "N_A"
 """The type of what is no access token and must not be taken for one (RFC 8693 section 2.2.1)."""
 
+_REFUSED: Final = tuple(kind for kind in REFUSED_TO_CLIENTS if kind is not ClientNotAcceptedError)
+
 
 @describe(
     "Ask what a token is worth now",
@@ -30,7 +32,7 @@ _NOT_APPLICABLE: Final = "N_A"
     body=PresentedTokenFormSchema,
     media_type=FORM,
     answers={200: ("What it is worth.", IntrospectionSchema)},
-    errors=(*REFUSED_TO_CLIENTS, InvalidTokenError, CsrfError, InsufficientScopeError, OutdatedError),
+    errors=(*_REFUSED, InvalidTokenError, CsrfError, InsufficientScopeError, OutdatedError),
     takes=(Takes.ACCESS, Takes.CLIENT, Takes.BODY),
     available=lambda app: app.settings.headers,
 )
@@ -42,7 +44,11 @@ def introspect() -> Response:
     Whatever is wrong with the token, the answer is 200 with ``{"active": false}`` and nothing else (section 2.2).
     """
     app, form = app_state(), read_form(request, strict=False)
-    _check_caller(app, form)
+    try:
+        _check_caller(app, form)
+    except InvalidClientError as error:
+        # 401 in whatever way it tried (section 2.3), where RFC 6749 lets the other endpoints choose.
+        raise BasicNotAcceptedError(error.description) from None
     found = app.lookup.living(form.need("token"))
     return jsonify({"active": False} if found is None else _told(app, found))
 

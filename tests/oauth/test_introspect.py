@@ -144,9 +144,16 @@ def test_a_client_asks_with_its_secret_if_it_may(api):
     assert api.post("/auth/introspect", basic, token=token).json["active"]
     in_body = {"client_id": api.client_id, "client_secret": api.secret}
     assert api.post("/auth/introspect", token=token, **in_body).json["active"]
-    answer = api.post("/auth/introspect", (api.client_id, "wrong"), token=token)
+
+
+@pytest.mark.parametrize("in_body", [False, True])
+def test_a_client_with_a_wrong_secret_is_unauthorized_in_whatever_way_it_tried(api, in_body):
+    named = {"client_id": api.client_id, "client_secret": "wrong"}
+    basic, form = (None, named) if in_body else (tuple(named.values()), {})
+    answer = api.post("/auth/introspect", basic, token="x", **form)
     assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
     assert answer.headers.getlist("WWW-Authenticate") == ['Basic realm="api"']
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_a_client_may_ask_with_its_token_too(api):
