@@ -7,7 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import flask_restx
+import flask_smorest
 import pytest
+from apiflask import APIFlask
+from flask import Flask
+from flask.views import MethodView
+
+from flask_permjwt import requires_login, requires_permissions
+from flask_permjwt.openapi.apiflask import secure_apiflask
+from flask_permjwt.openapi.restx import Api
+from flask_permjwt.openapi.smorest import secure_smorest
 
 PASSWORD = "correct horse battery staple"
 SUPPORT = Path(__file__).parent.parent / "support"
@@ -24,7 +34,7 @@ class Mailer:
 def run(tmp_path, serve):
     """Serve an app, and let schemathesis ask it for everything in its document."""
 
-    def start(app, phases, *only, examples):
+    def start(app, phases, *only, examples, path="/docs/openapi.json", checks="all"):
         address = serve(app)
         environment = os.environ | {
             "PYTHONPATH": str(SUPPORT),
@@ -32,8 +42,8 @@ def run(tmp_path, serve):
             "PERMJWT_TEST_LOGIN": f"{address}/auth/login",
             "PERMJWT_TEST_USER": json.dumps({"username": "alice", "password": PASSWORD}),
         }
-        command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/docs/openapi.json"]
-        options = ["--checks=all", f"--exclude-checks={UNKNOWABLE}", f"--phases={phases}", "--seed=1"]
+        command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}{path}"]
+        options = [f"--checks={checks}", f"--exclude-checks={UNKNOWABLE}", f"--phases={phases}", "--seed=1"]
         limits = [f"--max-examples={examples}", "--continue-on-failure", "--no-color", "--request-timeout=30"]
         ran = subprocess.run(
             [*command, *options, *limits, *only, "--generation-deterministic"],
@@ -113,3 +123,55 @@ def test_a_document_that_is_untrue_is_found_out(whole, run, monkeypatch):
     assert code == 1
     assert "API accepts requests without authentication" in printed
     assert "Server error" in printed
+
+
+class Reports:
+    """A guarded view, for the classes of any framework."""
+
+    @requires_permissions("reports:read")
+    def get(self, number):
+        return {"number": number}
+
+    @requires_login
+    def post(self, number):
+        return {"number": number}
+
+
+def with_smorest(app):
+    app.config.update(API_TITLE="t", API_VERSION="1", OPENAPI_VERSION="3.0.3", OPENAPI_URL_PREFIX="/")
+    api = flask_smorest.Api(app)
+    secure_smorest(api, app)
+    blueprint = flask_smorest.Blueprint("reports", __name__)
+    blueprint.route("/reports/<int:number>")(type("View", (Reports, MethodView), {}))
+    api.register_blueprint(blueprint)
+
+
+def with_apiflask(app):
+    secure_apiflask(app)
+    app.add_url_rule("/reports/<int:number>", view_func=type("View", (Reports, MethodView), {}).as_view("reports"))
+
+
+def with_restx(app):
+    api = Api(app)
+    api.route("/reports/<int:number>")(type("View", (Reports, flask_restx.Resource), {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "mount", "path"),
+    [
+        (Flask, with_smorest, "/openapi.json"),
+        (APIFlask, with_apiflask, "/openapi.json"),
+        (Flask, with_restx, "/swagger.json"),
+    ],
+)
+def test_an_app_answers_as_the_document_of_its_framework_says(make_api, add_auth, run, kind, mount, path):
+    app = make_api(build=lambda: kind("reports"), on_disk=True, ratelimit_enabled=False, cookie_secure=False)
+    add_auth(app)
+    mount(app)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    # What a framework says of bodies and of statuses is its own.
+    checks = "not_a_server_error,ignored_auth"
+    only = "--include-path-regex=^/reports"
+    printed, code = run(app, "coverage,fuzzing", only, examples=5, path=path, checks=checks)
+    assert code == 0, printed[-20_000:]
+    assert "Tested: 2" in printed
