@@ -77,7 +77,7 @@ def test_behind_a_prefix_of_the_server_endpoints_have_it(make_api):
 
 @pytest.mark.parametrize("base_url", ["https://example.com", "https://example.com/api"])
 @pytest.mark.parametrize("root", ["/api", "/api/"])
-def test_a_proxy_that_does_not_name_the_prefix_at_the_root_of_the_host_changes_no_endpoint(make_api, root, base_url):
+def test_a_proxy_that_names_no_prefix_at_the_root_of_the_host_changes_no_endpoint(make_api, root, base_url):
     key = whole_jwk(generate("ES256"))
     api = make_api(issuer="https://example.com/api", algorithm="ES256", private_key=key)
     api.app.config["APPLICATION_ROOT"] = root
