@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from flask_permjwt.errors import (
     StaleAuthenticationError,
     ThrottledError,
 )
-from flask_permjwt.openapi.needs import tree
+from flask_permjwt.openapi.needs import filled, tree
 from flask_permjwt.openapi.routes import Route, anonymous, routes_of
 from flask_permjwt.openapi.schemes import Schemes, root_of
 from flask_permjwt.policy.decision import Rule
@@ -70,6 +71,9 @@ def secure(document: Mapping[str, Any], app: Flask) -> dict[str, Any]:
 def annotate(operation: dict[str, Any], route: Route, schemes: Schemes) -> None:
     """Write into an operation what its route needs: ``security`` and the fields of our own."""
     entry = route.entry
+    if entry.need is not None and not isinstance(entry.need, Rule) and route.rule.defaults:
+        # What the route gives the view itself stands in no path, from where it could be read.
+        entry = replace(entry, need=filled(entry.need, route.rule.defaults))
     requirements = schemes.of_entry(entry, route.method)
     if requirements is None:
         if entry.public is not None:

@@ -1,14 +1,42 @@
 """What a view needs, as OpenAPI can say it: alternatives of scopes, and a tree that says it all."""
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import Any, Final
 
-from flask_permjwt.policy.requirements import AllOf, AnyOf, Requirement
+from flask_permjwt.errors import PermissionSyntaxError
+from flask_permjwt.policy.permissions import parse_permission
+from flask_permjwt.policy.requirements import AllOf, AnyOf, Needs, Requirement, Values
 
 _MOST: Final = 32
 
 _Scopes = dict[str, None]
 """A set that keeps its order."""
+
+
+def filled(requirement: Requirement, values: Values) -> Requirement:
+    """Fill templates with values that are known beforehand; what these do not name stays as it is.
+
+    So does what is given a value that cannot be written as a segment of a permission.
+    """
+    if isinstance(requirement, AllOf | AnyOf):
+        return type(requirement)(filled(part, values) for part in requirement.parts)
+    if not isinstance(requirement, Needs) or requirement.fields.isdisjoint(values):
+        return requirement
+    pairs = zip(requirement.segments, requirement.names, strict=True)
+    text = ":".join(_segment(values.get(name or "")) or str(segment) for segment, name in pairs)
+    try:
+        return Needs.parse(text)
+    except PermissionSyntaxError:
+        return requirement  # longer than any permission
+
+
+def _segment(value: object) -> str | None:
+    text = str(value.value if isinstance(value, Enum) else value)
+    try:
+        return text if value is not None and ":" not in parse_permission(text) else None
+    except PermissionSyntaxError:
+        return None
 
 
 def alternatives(requirement: Requirement) -> list[tuple[str, ...]]:

@@ -73,6 +73,18 @@ def test_a_template_is_shown_unfilled(plain, document):
     ]
 
 
+def test_what_the_defaults_of_a_route_say_is_filled_in(plain, document):
+    guard = requires_permissions(any_of("page:{number}:{kind}", "all"))
+    view = guard(lambda number, kind: "")
+    plain.add_url_rule("/first/<kind>", "pages", view, defaults={"number": 1})
+    plain.add_url_rule("/pages/<int:number>/<kind>", "pages", view)
+    found = document(plain)
+    first, any_page = operation(found, "/first/{kind}"), operation(found, "/pages/{number}/{kind}")
+    assert first["x-permissions"] == [{"any_of": ["page:1:{kind}", "all"]}]
+    assert [one["permjwt"] for one in first["security"] if "permjwt" in one] == [["page:1:{kind}"], ["all"]]
+    assert any_page["x-permissions"] == [{"any_of": ["page:{number}:{kind}", "all"]}]
+
+
 def test_a_login_needs_no_scope_and_refuses_nobody_who_has_one(plain, document):
     found = of(plain, document, requires_login)
     assert found["security"] == [{"permjwt": []}]

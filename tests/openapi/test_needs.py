@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_permjwt import all_of, any_of
-from flask_permjwt.openapi.needs import alternatives, tree
+from flask_permjwt.openapi.needs import alternatives, filled, tree
 from flask_permjwt.policy.permissions import Grants
-from flask_permjwt.policy.requirements import Needs
+from flask_permjwt.policy.requirements import Needs, parse_requirement
 
 LETTERS = "abcd"
 requirements = st.recursive(
@@ -75,3 +75,15 @@ def test_a_tree_says_it_all():
     assert tree(any_of("a", "b")) == [{"any_of": ["a", "b"]}]
     assert tree(Needs.parse("a")) == ["a"]
     assert tree(all_of(*pairs(200)))[199] == {"any_of": ["a199", "b199"]}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (7, "a:7:{y}"),
+        ("b_c", "a:b_c:{y}"),
+        *((odd, "a:{x}:{y}") for odd in ("b:c", "*", "{z}", "b c", "", None, "b" * 255)),
+    ],
+)
+def test_a_template_is_filled_with_what_can_be_one_segment_and_with_nothing_else(value, expected):
+    assert tree(filled(parse_requirement("a:{x}:{y}"), {"x": value, "z": "1"})) == [expected]
