@@ -81,11 +81,20 @@ def in_full_session(view: Callable[[], Response]) -> Callable[[], Response]:
 
     @wraps(view)
     def check() -> Response:
-        if current_principal.issuer is None and SCOPE in current_principal.claims:
-            raise InsufficientScopeError(description="A narrowed token cannot do this: log in.")
+        refuse_narrowed()
         return view()
 
     return in_session(check)
+
+
+def refuse_narrowed() -> None:
+    """Refuse a narrowed token.
+
+    Raises:
+        InsufficientScopeError: it came with one.
+    """
+    if current_principal.issuer is None and SCOPE in current_principal.claims:
+        raise InsufficientScopeError(description="A narrowed token cannot do this: log in.")
 
 
 def self_service() -> SelfService:

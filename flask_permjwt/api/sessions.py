@@ -8,7 +8,17 @@ from flask_permjwt.api.answers import MeAnswerSchema, SessionsAnswerSchema, Toke
 from flask_permjwt.api.body import has_body, load_body
 from flask_permjwt.api.credentials import presented
 from flask_permjwt.api.describe import Takes, describe
-from flask_permjwt.api.endpoints import ISSUING, PROVING, committed, deliver, endpoint, in_session, own_user, paths
+from flask_permjwt.api.endpoints import (
+    ISSUING,
+    PROVING,
+    committed,
+    deliver,
+    endpoint,
+    in_session,
+    own_user,
+    paths,
+    refuse_narrowed,
+)
 from flask_permjwt.api.former import log_out_former, refresh_former
 from flask_permjwt.api.schemas import (
     ConfirmSchema,
@@ -163,7 +173,7 @@ def log_out_everywhere() -> Response:
     """POST /logout-all."""
     app = app_state()
     body = load_body(request, LogoutAllSchema()) if has_body(request) else {}
-    _check_living(app)
+    _check_session(app)
     subject = _whose(app, body.get("user"))
     mine = subject == current_principal.subject
     keep = current_principal.session_id if mine and body.get("keep_current") else None
@@ -188,7 +198,7 @@ def log_out_everywhere() -> Response:
 def list_sessions() -> Response:
     """GET /sessions."""
     app = app_state()
-    _check_living(app)
+    _check_session(app)
     found = app.accounts.sessions(_whose(app, request.args.get("user")))
     shown: list[dict[str, Any]] = SessionSchema(many=True).dump(found)
     for one in shown:
@@ -209,7 +219,7 @@ def list_sessions() -> Response:
 def end_session() -> Response:
     """DELETE /sessions/<session_id>."""
     app = app_state()
-    _check_living(app)
+    _check_session(app)
     session_id = (request.view_args or {})["session_id"]
     owner = None if has_permissions(MANAGE) else current_principal.subject
     app.accounts.end_session(session_id, owner=owner)
@@ -247,9 +257,17 @@ def _whose(app: AppState, user: str | None) -> str:
     return str(found.public_id)
 
 
-def _check_living(app: AppState) -> None:
+def _check_session(app: AppState) -> None:
+    """Check that the session which asks is living, and was not narrowed to something else than sessions.
+
+    Raises:
+        InvalidTokenError: 401, it has ended.
+        InsufficientScopeError: 403, it was narrowed: what it was made for touches no other session.
+    """
     if not app.accounts.is_living(current_principal):
         raise InvalidTokenError("The session has ended.")
+    if not has_permissions(MANAGE):
+        refuse_narrowed()
 
 
 def _by_cookie(app: AppState, delivery: str | None) -> bool:

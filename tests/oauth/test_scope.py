@@ -106,6 +106,28 @@ def test_a_scope_limits_what_a_token_opens(api, fetch):
     assert (api.status(token), api.status(token, "/jobs")) == (200, 403)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "sessions"), ("POST", "logout-all"), ("DELETE", "sessions/{other}")]
+)
+def test_a_narrowed_token_touches_no_other_session(api, method, path):
+    wide = api.password().json["access_token"]
+    (other,) = api.get("/auth/sessions", wide).json["sessions"]
+    narrow = {"Authorization": f"Bearer {api.password(scope='jobs:run').json['access_token']}"}
+    answer = api.app.test_client().open(f"/auth/{path.format(other=other['id'])}", method=method, headers=narrow)
+    assert (answer.status_code, answer.json["error"]) == (403, "insufficient_scope")
+    assert api.status(wide) == 200
+    assert api.app.test_client().post("/auth/logout", headers=narrow).status_code == 204
+    assert api.app.test_client().get("/jobs", headers=narrow).status_code == 401
+
+
+def test_a_token_narrowed_to_managing_sessions_manages_them(api):
+    manage = "permjwt:sessions:manage"
+    api.within(lambda: api.users.grant(api.users.find("alice"), manage))
+    narrow = api.password(scope=manage).json["access_token"]
+    assert api.status(narrow, "/auth/sessions?user=root") == 200
+    assert api.status(narrow, "/auth/sessions") == 200
+
+
 def test_refreshing_never_widens_whatever_is_asked_for(api):
     tokens = api.password(scope="reports:read").json
     for scope in (None, "reports:read", "reports:read jobs:run", "*"):
