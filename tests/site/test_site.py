@@ -162,6 +162,15 @@ def test_every_page_fits_a_phone_runs_no_faulty_script_and_asks_no_network(site,
     assert faults == []
 
 
+def test_every_table_is_read_without_scrolling_on_a_desk(site, html, chromium):
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    hidden = "[...document.querySelectorAll('.table-wrapper')].map(one => one.scrollWidth - one.clientWidth)"
+    for name in html:
+        page.goto(f"file://{site / name}")
+        assert max(page.evaluate(hidden), default=0) == 0, f"{name} has a table that is cut off"
+    page.close()
+
+
 @pytest.mark.parametrize(("word", "found"), [("rotate", "Keys"), ("PERMJWT_REFRESH_GRACE", "Settings")])
 def test_the_search_works_from_a_folder(site, chromium, word, found):
     context = chromium.new_context(offline=True)
