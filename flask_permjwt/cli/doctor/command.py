@@ -2,23 +2,25 @@
 
 import json
 import os
+import traceback
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import click
-from flask import current_app
-from flask.cli import ScriptInfo, with_appcontext
+from flask import Flask
+from flask.cli import NoAppException, ScriptInfo
 
-from flask_permjwt.cli import group
 from flask_permjwt.cli.doctor.checks import examine
 from flask_permjwt.cli.doctor.collect import collect
-from flask_permjwt.cli.doctor.finding import Finding, exit_code
+from flask_permjwt.cli.doctor.finding import Finding, Level, exit_code
 from flask_permjwt.cli.doctor.host import workers_of
 from flask_permjwt.cli.doctor.second import fingerprint, marked
 from flask_permjwt.errors import ConfigurationError
-from flask_permjwt.web.state import app_state
+from flask_permjwt.web.state import EXTENSION, app_state
+
+_NOT_SET_UP: Final = "app-not-set-up"
 
 
 @click.command("doctor")
@@ -29,29 +31,48 @@ from flask_permjwt.web.state import app_state
     help="How many processes serve; by default, what WEB_CONCURRENCY, gunicorn.conf.py or GUNICORN_CMD_ARGS say.",
 )
 @click.option("--fingerprint", "only_fingerprint", is_flag=True, hidden=True)
-@with_appcontext
-def doctor(*, as_json: bool, workers: int | None, only_fingerprint: bool) -> None:
+@click.pass_context
+def doctor(context: click.Context, *, as_json: bool, workers: int | None, only_fingerprint: bool) -> None:
     """Look for what will go wrong in service, and name the remedies.
 
     Exits with 1 for errors, with 3 for warnings alone, and with 0 when all is well.
     """
+    info = context.ensure_object(ScriptInfo)
     if only_fingerprint:
-        click.echo(marked(fingerprint(app_state())))
+        click.echo(marked(fingerprint(app_state(_load(context, info)))))
         return
-    app: Any = current_app
-    info = click.get_current_context().ensure_object(ScriptInfo)
-    try:
-        workers = workers or workers_of(os.environ, Path.cwd())
-        facts = collect(app._get_current_object(), info, workers=workers)  # noqa: SLF001  # documented by Flask
-    except ConfigurationError as error:
-        raise group.Refused(str(error)) from None
-    findings = examine(facts)
+    findings = _look(context, info, workers)
     code = exit_code(findings)
     if as_json:
         click.echo(json.dumps({"exit_code": code, "findings": [asdict(one) for one in findings]}, indent=2))
     else:
         _print(findings)
     raise click.exceptions.Exit(code)
+
+
+def _load(context: click.Context, info: ScriptInfo) -> Flask:
+    app = info.load_app()
+    context.with_resource(app.app_context())
+    return app
+
+
+def _look(context: click.Context, info: ScriptInfo, workers: int | None) -> list[Finding]:
+    """Load the app and examine it; that it cannot be loaded is a finding too, for what reads them."""
+    try:
+        app = _load(context, info)
+        if EXTENSION not in app.extensions:
+            return [Finding(_NOT_SET_UP, Level.ERROR, "This app has no PermJWT.", "Call `permjwt.init_app(app)`.")]
+        return examine(collect(app, info, workers=workers or workers_of(os.environ, Path.cwd())))
+    except ConfigurationError as error:
+        return [Finding(_NOT_SET_UP, Level.ERROR, f"{error}", "Do what it says: the app does not serve before.")]
+    except NoAppException as error:
+        remedy = "Name the app: `flask --app ... permjwt doctor`, or FLASK_APP."
+        return [Finding(_NOT_SET_UP, Level.ERROR, error.format_message(), remedy)]
+    except Exception as error:  # noqa: BLE001  # of the app itself, whatever it is
+        # Its text may hold an address with a password, and what reads JSON keeps it: the terminal alone is told.
+        traceback.print_exception(error)
+        problem = f"The app cannot be loaded: it raises {type(error).__name__}."
+        return [Finding(_NOT_SET_UP, Level.ERROR, problem, "See the traceback on the standard error output.")]
 
 
 def _print(findings: list[Finding]) -> None:
