@@ -35,6 +35,11 @@ def test_every_block_is_of_a_language_that_is_executed(page):
     assert len(fences) == 2 * len(BLOCK.findall(page.read_text()))
 
 
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_no_script_is_indented_so_that_it_need_not_run(page):
+    assert re.findall(r"^ {4}(?:const|let|await|import) .*;$", BLOCK.sub("", page.read_text()), re.MULTILINE) == []
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md"], ids=names)

@@ -9,6 +9,7 @@ import pytest
 from chromium import launched
 from flask import Response, stream_with_context
 from live_api import PASSWORD
+from pages import ROOT, blocks
 
 from flask_permjwt import current_user, requires_permissions
 from flask_permjwt.live import still_allowed
@@ -122,6 +123,13 @@ def test_an_event_source_outlives_its_access_token_while_the_session_lives(serve
     served.change("revoke", "reports:read")
     served.go_on.release()
     page.wait_for_function("window.heard.includes('over')")
+
+
+def test_the_script_of_the_page_listens(served, page):
+    [script] = blocks(ROOT / "docs" / "live-connections.md", "js")
+    first = "await new Promise((done) => { events.onmessage = (event) => { events.close(); done(event.data); }; })"
+    assert page.evaluate(f"async () => {{ const token = window.token; {script} return {first}; }}") == "alice 0"
+    served.go_on.release(2)
 
 
 def test_an_event_source_that_connects_again_needs_a_new_ticket(served, page):

@@ -7,6 +7,7 @@ import browsers
 import pytest
 from callers import PASSWORD
 from flask import request
+from pages import ROOT, blocks
 
 FETCH = """async ([url, options, csrf]) => {
     if (csrf) {
@@ -110,6 +111,14 @@ def world(load, recipe, chromium, pages):
     yield make
     for context in contexts:
         context.close()
+
+
+def test_the_script_of_the_page_logs_in_and_writes(world):
+    here = world()
+    [script] = blocks(ROOT / "docs" / "recipes" / "flask-cors.md", "js")
+    script = script.replace("https://api.example.com", here.api)
+    run = f"async ([username, password]) => {{ {script} return answer.json(); }}"
+    assert here.at("app.example.com").evaluate(run, ["alice", PASSWORD]) == {"written": True}
 
 
 def test_the_page_logs_in_reads_and_writes_with_cookies(world):

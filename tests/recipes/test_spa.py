@@ -4,6 +4,7 @@ import browsers
 import pytest
 from callers import PASSWORD
 from flask import request
+from pages import ROOT, blocks
 
 RUN = """async ([name, ...values]) => {
     const session = await import("/static/session.js");
@@ -72,6 +73,23 @@ def test_it_logs_in_reads_and_writes_and_no_script_sees_a_token(tab, context):
     cookies = {one["name"]: one for one in context.cookies()}
     assert cookies["access_token"]["httpOnly"]
     assert cookies["refresh_token"]["httpOnly"]
+
+
+def test_the_lines_that_use_it_do(app, context):
+    page = context.new_page()
+    page.goto(app.url)
+    use = blocks(ROOT / "docs" / "spa.md", "js")[1]
+    page.add_script_tag(type="module", content=f'const password = "{PASSWORD}"; {use} window.body = answer.body;')
+    page.wait_for_function("window.body")
+    assert page.evaluate("window.body") == {"written": True}
+
+
+def test_the_lines_about_the_csrf_value_do_too(app, context):
+    page = context.new_page()
+    page.goto(app.url)
+    page.evaluate(RUN, ["logIn", "alice", PASSWORD])
+    [lines] = blocks(ROOT / "docs" / "tokens.md", "js")
+    assert page.evaluate(f"async () => {{ {lines} return answer.json(); }}") == {"written": True}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
