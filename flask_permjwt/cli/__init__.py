@@ -20,7 +20,8 @@ class _Commands(AppGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
-        with import_module("flask_permjwt.cli.group").database_faults():
+        group = import_module("flask_permjwt.cli.group")
+        with group.database_faults(), group.faults_at_the_start():
             return super().invoke(ctx)
 
     @staticmethod

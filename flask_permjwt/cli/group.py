@@ -8,8 +8,8 @@ import click
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from flask_permjwt.accounts.sql_store import SQLUserStore
-from flask_permjwt.errors import AccountError, PermissionSyntaxError
-from flask_permjwt.web.state import app_state
+from flask_permjwt.errors import AccountError, ConfigurationError, PermissionSyntaxError
+from flask_permjwt.web.state import NotSetUpError, app_state
 
 LIMIT = click.IntRange(1, 2**31 - 1)
 """How many rows may be asked for: more than that, no database takes for a number of them."""
@@ -25,6 +25,17 @@ def database_faults() -> Iterator[None]:
             f"The database says: {error.orig}\nAre the tables there? Make them with `flask db upgrade` or "
             "db.create_all()."
         ) from None
+
+
+@contextmanager
+def faults_at_the_start() -> Iterator[None]:
+    """Say in one line why the app cannot be set up, or that it has no PermJWT."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise Refused(str(error)) from None
+    except NotSetUpError:
+        raise Refused("This app has no PermJWT: call permjwt.init_app(app).") from None
 
 
 def store() -> SQLUserStore[Any]:

@@ -143,17 +143,21 @@ class RequestState:
             self.app.finish_later()
 
 
+class NotSetUpError(RuntimeError):
+    """``init_app`` was not called for an app."""
+
+
 def app_state(app: Flask | None = None) -> AppState:
     """Return what ``init_app`` built for an app (by default the current one).
 
     Raises:
-        RuntimeError: ``init_app`` was not called for it.
+        NotSetUpError: ``init_app`` was not called for it.
     """
     target = app or current_app
     try:
         state = target.extensions[EXTENSION]
     except KeyError:
-        raise RuntimeError(
+        raise NotSetUpError(
             f"the app {target.name!r} has guarded views but no PermJWT: call permjwt.init_app(app)"
         ) from None
     assert isinstance(state, AppState)  # noqa: S101  # only init_app writes there

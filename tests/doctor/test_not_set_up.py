@@ -25,12 +25,12 @@ FAULTY = "raise RuntimeError('postgresql://somebody:secret-word@db')"
 
 @pytest.fixture
 def ask(tmp_path):
-    def run(text, *arguments):
+    def run(text, *arguments, command="doctor"):
         if text is not None:
             (tmp_path / "shop.py").write_text(textwrap.dedent(text))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
         return subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "shop", "permjwt", "doctor", *arguments],
+            [sys.executable, "-m", "flask", "--app", "shop", "permjwt", command, *arguments],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
@@ -73,3 +73,18 @@ def test_a_setting_that_stops_the_start_is_told_without_a_traceback(ask):
     assert ran.returncode == 1
     assert "error: app-not-set-up\n  set PERMJWT_SECRET_KEY" in ran.stdout
     assert "Traceback" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (NO_KEY, "Error: set PERMJWT_SECRET_KEY"),
+        (NO_PERMJWT, "Error: This app has no PermJWT: call permjwt.init_app"),
+    ],
+    ids=["no key", "no PermJWT"],
+)
+def test_other_commands_say_in_one_line_why_they_cannot_run(ask, text, said):
+    ran = ask(text, command="routes")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith(said)
+    assert ran.stderr.count("\n") == 1
