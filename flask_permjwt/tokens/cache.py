@@ -6,6 +6,8 @@ expired, revoked or allowed to do something is judged on every request.
 
 from typing import Final, Generic, TypeVar
 
+LONGEST: Final = 8 * 1024
+
 ValueT = TypeVar("ValueT")
 
 
@@ -14,7 +16,8 @@ class BoundedCache(Generic[ValueT]):
 
     There are two generations, each of half the size. What is asked for moves to the younger one; when that is
     full, it becomes the older one, and what stood there is forgotten. So a flood of texts that come once costs
-    each of them one insertion and nothing else, whatever the size, and pushes out nothing that is in use.
+    each of them one insertion and nothing else, whatever the size, and pushes out nothing that is in use. Texts of
+    more than 8 KiB are not remembered: around one good token, a header may be of any length and differ each time.
 
     Every step is one operation on a dictionary: of threads that meet here, one may do its work again, and none
     sees anything but what was put. A forked process goes on with a copy.
@@ -45,7 +48,9 @@ class BoundedCache(Generic[ValueT]):
         return found
 
     def put(self, text: str, value: ValueT) -> None:
-        """Remember a value."""
+        """Remember a value, unless its text is too long."""
+        if len(text) > LONGEST:
+            return
         younger = self.younger
         if len(younger) >= self._half:
             if not self._half:

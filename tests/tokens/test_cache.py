@@ -98,3 +98,10 @@ def test_a_forked_process_has_a_copy_of_its_own():
         os._exit(0 if known and len(cache) == 2 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert cache.get("in the child") is None
+
+
+def test_a_text_longer_than_any_header_has_to_be_is_not_remembered():
+    cache = BoundedCache(8)
+    for text in ("a" * 8192, "b" * 8193):
+        cache.put(text, "token")
+    assert (cache.get("a" * 8192), cache.get("b" * 8193), len(cache)) == ("token", None, 1)
