@@ -1,13 +1,16 @@
 """The end of a request: its access cookie is renewed if that is due, and caches are told what it depended on."""
 
 import logging
+from copy import copy
 from typing import Final
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from werkzeug.datastructures import Headers
+from werkzeug.http import parse_set_header
 
 from flask_permjwt.errors import TokenTooLargeError
 from flask_permjwt.policy.principal import Principal
-from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState
+from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState, run_after_request
 
 _log = logging.getLogger("flask_permjwt")
 
@@ -36,10 +39,10 @@ class Finisher:
             # Flask looks here when the response is there. A new list, as another thread may be going through it.
             self._functions[None] = [finish_response, *self._functions.get(None, ())]
 
-    def needed(self) -> None:
-        """Run after the current request: last, whatever else runs then."""
+    def needed(self, incoming: Request) -> None:
+        """Run after a request: last, whatever else runs then."""
         if not self._is_registered:
-            CONTEXT.get()._after_request_functions.append(_finish_last)  # noqa: SLF001  # as after_this_request, in half the time
+            run_after_request(incoming, _finish_last)
 
 
 def _finish_last(response: Response) -> Response:
@@ -59,7 +62,7 @@ def finish_response(response: Response) -> Response:
     state: RequestState | None = CONTEXT.get().request.__dict__.get(REQUEST_KEY)
     if state is not None:
         if state.renews and state.principal is not None:
-            _renew(response, state, state.principal)
+            response = _renew(response, state, state.principal)
         for header in state.vary:
             _vary_on(response, header)
     return response
@@ -70,25 +73,32 @@ def _vary_on(response: Response, header: str) -> None:
     # Werkzeug's own look-up costs several times as much, and every request with a cookie pays it.
     for name, _ in headers:
         if len(name) == 4 and name.lower() == "vary":  # noqa: PLR2004  # letters in Vary
-            response.vary.add(header)
+            # Werkzeug's own property reads one of several lines, and writes that one in place of all.
+            named = parse_set_header(", ".join(headers.getlist("Vary")))
+            named.add(header)
+            headers["Vary"] = named.to_header()
             return
     headers.add("Vary", header)
 
 
-def _renew(response: Response, state: RequestState, principal: Principal) -> None:
+def _renew(response: Response, state: RequestState, principal: Principal) -> Response:
     app = state.app
     if app.transport.sets_access_cookie(response):
-        return
+        return response
     # The view itself may have revoked it.
     if state.token is None or not app.tokens.is_good(state.token):
-        return
+        return response
     tokens = app.accounts.renew(principal)
     if tokens is None:
-        return
+        return response
+    # The view may give one response to everybody: a cookie that is written to it would go to whoever asks next.
+    own = copy(response)
+    own.headers = Headers(response.headers)
     try:
-        app.transport.attach_cookies(response, tokens, request.script_root, "")
+        app.transport.attach_cookies(own, tokens, request.script_root, "")
     except TokenTooLargeError as error:
         _log.warning("a cookie was not renewed: %s", error)
-        return
+        return response
     # No cache may give one user's cookie to another (RFC 9111 section 7.3).
-    response.headers["Cache-Control"] = "no-store"
+    own.headers["Cache-Control"] = "no-store"
+    return own

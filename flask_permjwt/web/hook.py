@@ -11,7 +11,7 @@ from flask_permjwt.web.finish import Finisher
 from flask_permjwt.web.identity import refused, resolve_now, routed_values
 from flask_permjwt.web.refusals import Refusals
 from flask_permjwt.web.responses import http_error
-from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState, app_state
+from flask_permjwt.web.state import AFTER_KEY, CONTEXT, REQUEST_KEY, RequestState, app_state
 
 
 def make_hook(  # noqa: C901  # every request pays for a call
@@ -28,7 +28,8 @@ def make_hook(  # noqa: C901  # every request pays for a call
     context_of_request = CONTEXT.get
 
     def enforce_request() -> Response | None:  # noqa: C901, PLR0912  # as above
-        incoming: Request = context_of_request().request
+        context = context_of_request()
+        incoming: Request = context.request
         if not finisher.is_prepared:
             finisher.prepare()
         rule = incoming.url_rule
@@ -40,6 +41,8 @@ def make_hook(  # noqa: C901  # every request pays for a call
         entry = table.entry(rule.endpoint, method)
         need, attributes = entry.need, incoming.__dict__
         state: RequestState | None = attributes.get(REQUEST_KEY)
+        if need is None:  # who it acts for may first be asked in a thread, as run_after_request tells
+            attributes[AFTER_KEY] = context._after_request_functions  # noqa: SLF001  # likewise
         if state is None:
             if need is None and not entry.wrappers and not entry.fills:
                 return None
@@ -66,11 +69,11 @@ def make_hook(  # noqa: C901  # every request pays for a call
                 response = refusals.response(error, state.vary)
                 if response is None:
                     if state.vary:
-                        state.finish_later()
+                        state.finish_later(incoming)
                     raise http_error(error) from None
                 return response
         if state.vary:
-            state.finish_later()
+            state.finish_later(incoming)
         state.enforced = True
         state.decided = entry.wrappers
         return None

@@ -1,8 +1,9 @@
 """Identity: from the request's credential to a principal, once per request, and what views see of it."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from flask import Request, current_app, request
+from flask import Flask, Request, current_app, request
 from werkzeug.local import LocalProxy
 
 from flask_permjwt.errors import (
@@ -18,7 +19,7 @@ from flask_permjwt.policy.principal import ANONYMOUS, Principal
 from flask_permjwt.policy.requirements import NO_VALUES, Requirement, Values, all_of
 from flask_permjwt.web.connections import ending, is_live, principal_of
 from flask_permjwt.web.responses import http_error
-from flask_permjwt.web.state import RequestState, request_state
+from flask_permjwt.web.state import CONTEXT, RequestState, request_state
 from flask_permjwt.web.transports import Source
 
 if TYPE_CHECKING:
@@ -39,10 +40,20 @@ def resolve(state: RequestState) -> Principal:
     principal = state.principal
     if principal is None:
         incoming = _current_request()
-        principal = principal_of(state, incoming) if is_live(incoming) else resolve_now(state, incoming)
+        with _at_home():
+            principal = principal_of(state, incoming) if is_live(incoming) else resolve_now(state, incoming)
         if state.vary:
-            state.finish_later()
+            state.finish_later(incoming)
     return principal
+
+
+def _at_home() -> AbstractContextManager[object]:
+    """Return a context in which the current app is the one that serves the request.
+
+    A view may push a context of another app: the database that is asked there is that one's.
+    """
+    app: Flask = CONTEXT.get().app
+    return nullcontext() if current_app._get_current_object() is app else app.app_context()  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
 
 def resolve_now(state: RequestState, incoming: Request) -> Principal:
@@ -160,7 +171,7 @@ def routed_values(state: RequestState) -> Values:
 
 
 def _match_again() -> Values:
-    adapter = current_app.create_url_adapter(request)
+    adapter = CONTEXT.get().app.create_url_adapter(request)  # current_app may be another, as in request_state
     if adapter is None or request.url_rule is None:
         return NO_VALUES
     rule, values = adapter.match(return_rule=True)
@@ -179,7 +190,8 @@ def _current_user() -> Any:
     if subject is None or principal.client_id is not None:
         return None
     if state.user is None or state.principal is None:  # that of a connection may have changed
-        user = state.app.store.get(subject)
+        with _at_home():
+            user = state.app.store.get(subject)
         if user is None or not user.active or (is_ours and user.token_version != principal.claims.get("ver")):
             if not state.enforced:
                 return None

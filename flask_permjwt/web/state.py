@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask, current_app, globals, request  # noqa: A004  # Flask's name for it
+from flask import Flask, Request, Response, current_app, globals, request  # noqa: A004  # Flask's name for it
 
 from flask_permjwt.errors import AuthError
 from flask_permjwt.policy.principal import Principal
@@ -44,7 +44,9 @@ REQUEST_KEY: Final = "_permjwt_state"
 CONTEXT: Final[Any] = getattr(globals, "_cv_request", None) or globals._cv_app  # noqa: SLF001  # as told below
 """Where Flask keeps the request, and what it asked for by ``after_this_request``: in one context or the other, by
 its version. Flask's proxies cost several times as much, and every request would pay for them."""
+AFTER_KEY: Final = "_permjwt_after"
 _NOTHING: Final[frozenset[Any]] = frozenset()
+_current_request: Final = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +74,7 @@ class AppState:
     transport: Transport
     tokens: TokenFinder
     table: PolicyTable
-    finish_later: Callable[[], None]
+    finish_later: Callable[[Request], None]
     personal: PersonalTokens
     resource_metadata: ResourceMetadata
     renewals: Renewals
@@ -134,13 +136,13 @@ class RequestState:
         """Note that the response depends on a header of the request."""
         if header not in self.vary:
             self.vary = (*self.vary, header)
-        self.finish_later()
+        self.finish_later(_current_request())
 
-    def finish_later(self) -> None:
-        """Have the request finished when its response is there: renewed, and told what it depends on."""
+    def finish_later(self, incoming: Request) -> None:
+        """Have a request finished when its response is there: renewed, and told what it depends on."""
         if not self.finishes:
             self.finishes = True
-            self.app.finish_later()
+            self.app.finish_later(incoming)
 
 
 class NotSetUpError(RuntimeError):
@@ -170,9 +172,23 @@ def request_state() -> RequestState:
     Raises:
         RuntimeError: there is no current request, or no PermJWT on the app.
     """
-    attributes = request._get_current_object().__dict__  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
+    attributes = _current_request().__dict__
     state = attributes.get(REQUEST_KEY)
     if state is None:
-        state = attributes[REQUEST_KEY] = RequestState(app_state())
+        # Of the app that serves the request: within a context of another app, current_app is that one, and its
+        # keys and users say nothing here.
+        state = attributes[REQUEST_KEY] = RequestState(app_state(CONTEXT.get().app))
     assert isinstance(state, RequestState)  # noqa: S101  # the key is private to this function
     return state
+
+
+def run_after_request(incoming: Request, function: Callable[[Response], Response]) -> None:
+    """Have a function called with the response of a request, as ``after_this_request``, from any context.
+
+    A thread with a copy of the request's context (``copy_current_request_context``) has a list of its own there,
+    which nobody looks at.
+    """
+    functions = incoming.__dict__.get(AFTER_KEY)
+    if functions is None:  # the hook was not here
+        functions = CONTEXT.get()._after_request_functions  # noqa: SLF001  # as after_this_request, in half the time
+    functions.append(function)

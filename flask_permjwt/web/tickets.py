@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus, unquote_to_bytes
 
-from flask import Request, Response, after_this_request
+from flask import Request, Response
 
 from flask_permjwt.accounts.tickets import LIFETIME, PREFIX, Tickets
 from flask_permjwt.errors import InvalidBodyError, InvalidRequestError, InvalidTokenError, NoTicketError
 from flask_permjwt.tokens.codec import VerifiedToken
+from flask_permjwt.web.state import run_after_request
 
 PARAMETER: Final = "ticket"
 
@@ -65,7 +66,7 @@ class PresentedTickets:
         if not found:
             return None
         _take_out(request)
-        after_this_request(_keep_to_itself)
+        run_after_request(request, _keep_to_itself)
         if len(found) > 1:
             raise InvalidRequestError("The request must bring one ticket.")
         # HEAD too: nobody sees what it answers, and the GET that it is to prepare would be refused.

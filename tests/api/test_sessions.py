@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from flask import request
+from flask import Response, request
 
 from flask_permjwt import current_principal, requires_login, requires_permissions
 
@@ -467,3 +467,23 @@ def test_logging_out_by_header_leaves_a_session_in_cookies_alone(sliding, browse
     assert answer.status_code == 204
     assert "Set-Cookie" not in answer.headers
     assert browser.get("/mine", **HTTPS).status_code == 200
+
+
+def test_a_renewed_cookie_goes_to_nobody_else_whose_view_gives_the_same_response(make_api, clock, log_in, cookies):
+    api = make_api(cookie_sliding=True)
+    shared = Response("the same for all")
+
+    @api.get("/shared")
+    def everybody():
+        bool(current_principal)
+        return shared
+
+    browser = api.test_client()
+    log_in(browser, "cookie", **HTTPS)
+    clock.advance(500)
+    answer = browser.get("/shared", **HTTPS)
+    assert "access_token" in cookies(answer)
+    assert (answer.text, answer.headers["Cache-Control"]) == ("the same for all", "no-store")
+    stranger = api.test_client().get("/shared", **HTTPS)
+    assert cookies(stranger) == {}
+    assert (stranger.text, stranger.headers.get("Cache-Control")) == ("the same for all", None)
