@@ -31,10 +31,11 @@ from flask_permjwt.web.marks import (
     guards_in_chain,
     held_by,
     marks_of,
+    note_passing,
     remember_wrapper,
 )
 from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState, request_state
-from flask_permjwt.web.table import is_under_construction
+from flask_permjwt.web.table import is_passing
 
 T = TypeVar("T")
 
@@ -89,9 +90,10 @@ def _guard_class(guard: Guard, cls: type) -> type:
 
 
 def _guard_function(guard: Guard, function: AnyCallable) -> AnyCallable:
-    if has_request_context() and not is_under_construction([*chain(function), *held_by(function)]):
-        # Frameworks and views that decorate at each request: the wrapper enforces, and nothing may be left behind
+    if has_request_context() and is_passing([*chain(function), *held_by(function)]):
+        # Frameworks and views that decorate at each request: the wrapper enforces, and no guard may be left behind
         # on what outlives the request.
+        note_passing(function, guard)
         return wrap(guard, function)
     for link in _links(function):
         _refuse_public(link)

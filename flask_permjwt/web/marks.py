@@ -7,6 +7,7 @@ the requirement is found from whichever of them was registered as the view, abov
 import functools
 import types
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any, Final
@@ -93,6 +94,8 @@ class Marks:
         bound: guards on the function as a method of one object, with that object.
         hidden: notes of guards that do not reach the function: a decorator in between hides it.
         note: the note that the function, a wrapper, has left on others.
+        passing: guards that were put on the function while a request was served: they hold for calls of what came
+            of that, and for no route. A few at most.
     """
 
     owner: int = 0
@@ -103,10 +106,12 @@ class Marks:
     bound: tuple[tuple[Callable[[], object], Guard], ...] = ()
     hidden: tuple[Note, ...] = ()
     note: Note | None = None
+    passing: tuple[Guard, ...] = ()
 
 
 _NONE: Final = Marks()
 _LONGEST_CHAIN: Final = 100
+_MOST_PASSING: Final = 4
 
 _lock: Final = RLock()
 _wrappers: Final[WeakSet[AnyCallable]] = WeakSet()
@@ -203,6 +208,20 @@ def add_marks(
         # A wrapper is new and in no table yet.
         if enforces is None and hidden is None and note is None:
             DECLARED[0] += 1
+
+
+def note_passing(function: AnyCallable, guard: Guard) -> None:
+    """Note on a function, and on what it wraps, that a guard was put on it while a request was served.
+
+    A method of an object is left out: frameworks decorate those at each request.
+    """
+    for link in chain(function):
+        if isinstance(link, types.MethodType):
+            return
+        with _lock, suppress(Exception):  # what takes no attributes
+            marks = marks_of(link)
+            if guard not in marks.passing and len(marks.passing) < _MOST_PASSING:
+                setattr(link, _MARKS, replace(marks, owner=id(link), passing=(*marks.passing, guard)))
 
 
 def _reference(owner: object) -> Callable[[], object]:

@@ -29,6 +29,7 @@ from flask_permjwt.web.marks import (
     marks_of,
 )
 from flask_permjwt.web.parts import Parts
+from flask_permjwt.web.state import CONTEXT, EXTENSION
 
 Need = Requirement | Rule | None
 """None: nothing is needed."""
@@ -86,6 +87,8 @@ class PolicyTable:
         self._default_deny: Final = default_deny
         self._entries: dict[tuple[str, str], Entry] = {}
         self._compiled_at = -1
+        self.is_compiled = False
+        """Whether the app has served a request."""
         self._fault: ConfigurationError | None = None
         self._lock: Final = Lock()
         with _tables_lock:
@@ -115,6 +118,7 @@ class PolicyTable:
                 self._fault = None
                 try:
                     self._entries = self.compile()
+                    self.is_compiled = True
                 except ConfigurationError as fault:
                     self._entries, self._fault = {}, fault
                 self._compiled_at = now
@@ -242,6 +246,9 @@ class PolicyTable:
     def _refuse_misplaced_guards(self, entries: dict[tuple[str, str], Entry]) -> None:
         """Refuse to serve when a guard sits above a decorator that hides the view from it."""
         gates = [one for functions in self._app.before_request_funcs.values() for one in functions]
+        if not self.is_compiled:
+            for function in [*(entry.view for entry in entries.values()), *gates]:
+                _refuse_lost_guard(function)
         exposed = [entry.view for entry in entries.values() if not entry.declared]
         strays = [
             (note, link)
@@ -266,11 +273,6 @@ class PolicyTable:
         parts = (part for view in views for method in METHODS for part in Parts(view, method).all)
         return {id(part): part for part in parts}
 
-    @property
-    def is_compiled(self) -> bool:
-        """Whether the app has served a request."""
-        return self._compiled_at >= 0
-
     def guards_on_no_view(self) -> list[AnyCallable]:
         """Return the guarded functions of this process that are no view's, such as guarded helpers.
 
@@ -285,6 +287,18 @@ class PolicyTable:
                 and not any(id(link) in reached for link in chain(wrapper))
             ),
             key=describe,
+        )
+
+
+def _refuse_lost_guard(function: AnyCallable) -> None:
+    """Refuse a view whose guard stands above its route, and was put there while another app served a request."""
+    links = list(chain(function))
+    lost = {guard for link in links for guard in marks_of(link).passing} - set(guards_in_chain(function))
+    if lost and not any(marks_of(link).public for link in links):
+        raise ConfigurationError(
+            f"a guard was put on {describe(function)} while a request was served, and its route does not know of "
+            "it: write it below the route, or make the app before requests come; or, where only a call of the "
+            "view was guarded, mark the view @public"
         )
 
 
@@ -309,10 +323,18 @@ def _note_what_is_reached() -> None:
             note.reached = True
 
 
-def is_under_construction(functions: Iterable[object]) -> bool:
-    """Tell whether one of the functions is a view of an app that has not served yet."""
+def is_passing(functions: Iterable[object]) -> bool:
+    """Tell whether what is decorated now is decorated for this request alone: one is served, and no app is made.
+
+    A context that was pushed while an app is made, as by ``app.test_request_context()``, serves nothing. An app
+    may be made inside a request of another: then one of the functions is a view of an app that has not served yet.
+    """
+    context = CONTEXT.get(None)
+    serving = None if context is None else context.app.extensions.get(EXTENSION)
+    if serving is None or not serving.table.is_compiled:
+        return False
     ids = {id(function) for function in functions}
-    return any(not ids.isdisjoint(table.reached()) for table in _living_tables() if not table.is_compiled)
+    return all(ids.isdisjoint(table.reached()) for table in _living_tables() if not table.is_compiled)
 
 
 def methods_of(rule: Route) -> list[str]:
