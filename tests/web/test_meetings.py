@@ -4,10 +4,19 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from flask import Flask, Response, copy_current_request_context, make_response
+from flask import Blueprint, Flask, Response, copy_current_request_context, make_response, request
 from flask_sqlalchemy import SQLAlchemy
 
-from flask_permjwt import PermJWT, check_permissions, current_principal, has_permissions, public, requires_login
+from flask_permjwt import (
+    PermJWT,
+    check_permissions,
+    current_principal,
+    has_permissions,
+    protect,
+    public,
+    requires_login,
+    requires_permissions,
+)
 
 
 @pytest.fixture
@@ -143,3 +152,35 @@ def test_a_response_that_is_given_to_everybody_stays_as_it_is_but_for_vary(app, 
     for _ in range(3):
         assert client.get("/shared").headers.getlist("Vary") == ["Cookie"]
     assert "Set-Cookie" not in shared.headers
+
+
+def test_a_view_that_forwards_with_the_hooks_of_flask_keeps_every_guard(app, bearer):
+    blueprint = Blueprint("admin", __name__)
+    protect(blueprint, "admin")
+    blueprint.get("/nested", endpoint="nested")(lambda: "secret")
+    app.register_blueprint(blueprint)
+    requires_permissions("admin")(app.get("/above", endpoint="above")(lambda: "secret"))
+    app.get("/below", endpoint="below")(requires_permissions("admin")(lambda: "secret"))
+
+    @app.get("/forward/<path:path>")
+    def forward(path):
+        with app.test_request_context(f"/{path}", headers=dict(request.headers)):
+            return app.make_response(app.preprocess_request() or app.dispatch_request())
+
+    client = app.test_client()
+    for path in ("/forward/nested", "/forward/above", "/forward/below"):
+        assert client.get(path).status_code == 401
+        assert client.get(path, **bearer(app, "another")).status_code == 403
+        assert client.get(path, **bearer(app, "admin")).text == "secret"
+
+
+def test_a_guard_below_a_route_holds_without_the_hooks_of_flask(app, bearer):
+    app.get("/below", endpoint="below")(requires_permissions("admin")(lambda: "secret"))
+
+    @app.get("/forward")
+    def forward():
+        return app.view_functions["below"]()
+
+    client = app.test_client()
+    assert client.get("/forward").status_code == 401
+    assert client.get("/forward", **bearer(app, "admin")).text == "secret"
