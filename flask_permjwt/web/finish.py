@@ -26,6 +26,7 @@ class Finisher:
     """
 
     def __init__(self, app: Flask) -> None:
+        self._app: Final = app
         self._functions: Final = app.after_request_funcs
         self._is_registered = False
         self.is_prepared = False
@@ -33,6 +34,8 @@ class Finisher:
 
     def prepare(self) -> None:
         """Run after every request of an app with functions of its own: one may ask who the request acts for."""
+        if not self._app._got_first_request:  # noqa: SLF001  # nothing public tells
+            return  # hooks that somebody runs while the app is made: more functions may come
         self.is_prepared = True
         if any(self._functions.values()):
             self._is_registered = True

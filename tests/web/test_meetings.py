@@ -154,6 +154,22 @@ def test_a_response_that_is_given_to_everybody_stays_as_it_is_but_for_vary(app, 
     assert "Set-Cookie" not in shared.headers
 
 
+def test_hooks_that_run_while_the_app_is_made_are_no_first_request(app, token):
+    app.get("/hello")(public("greets everybody")(lambda: "hello"))
+    with app.test_request_context("/hello"):
+        app.preprocess_request()
+
+    @app.after_request
+    def name(response):
+        response.headers["X-You"] = f"{current_principal.subject}"
+        return response
+
+    client = app.test_client()
+    client.set_cookie("access_token", token(app))
+    answer = client.get("/hello")
+    assert (answer.headers["X-You"], answer.headers["Vary"]) == ("ab" * 16, "Cookie")
+
+
 def test_a_view_that_forwards_with_the_hooks_of_flask_keeps_every_guard(app, bearer):
     blueprint = Blueprint("admin", __name__)
     protect(blueprint, "admin")
