@@ -7,7 +7,9 @@ flask-smorest read its ``data`` attribute.
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, current_app
@@ -26,7 +28,7 @@ from flask_permjwt.errors import (
     StaleAuthenticationError,
     UnauthenticatedError,
 )
-from flask_permjwt.web.state import EXTENSION
+from flask_permjwt.web.state import CONTEXT, EXTENSION
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -51,11 +53,15 @@ def register_account_errors(app: Flask) -> None:
 
     The app's handlers come first: one for its class, one for the status, one for ``HTTPException``.
     """
+    # Flask 3.2 gives the context along.
+    with_context = len(signature(app.handle_user_exception).parameters) > 1
 
     def answer(error: AccountError) -> ResponseReturnValue | HTTPException:
         # Not of the error's own class, or this handler would be found again, before those of the app.
         kind = type("AccountHTTPException", (_AuthHTTPException, default_exceptions[error.status]), {})
-        return current_app.handle_user_exception(_instance(kind, error))
+        handle: Callable[..., ResponseReturnValue | HTTPException] = current_app.handle_user_exception
+        exception = _instance(kind, error)
+        return handle(CONTEXT.get(), exception) if with_context else handle(exception)
 
     app.register_error_handler(AccountError, answer)
 

@@ -8,6 +8,7 @@ from flask.views import MethodView
 from werkzeug.exceptions import HTTPException
 
 from flask_permjwt import (
+    AccountError,
     BodyTooLargeError,
     InsufficientScopeError,
     InvalidBodyError,
@@ -21,7 +22,7 @@ from flask_permjwt import (
     requires_permissions,
 )
 from flask_permjwt.web.marks import DECLARED, Marks, known_wrappers, marks_of
-from flask_permjwt.web.responses import http_error
+from flask_permjwt.web.responses import http_error, register_account_errors
 
 guard = requires_permissions("reports:read")
 
@@ -269,6 +270,18 @@ def test_the_apps_handlers_come_first_for_account_errors_too(signup, which):
     signup.register_error_handler(which, lambda error: (f"own: {error.description}", 418))
     answer = signup.test_client().post("/signup")
     assert (answer.status_code, answer.text) == (418, "own: This user name is taken.")
+
+
+def test_account_errors_are_answered_where_flask_gives_the_context_along():
+    class Newer(Flask):
+        def handle_user_exception(self, ctx, e):
+            assert ctx.request.path == "/signup"
+            return e
+
+    app = Newer("newer")
+    register_account_errors(app)
+    with app.test_request_context("/signup"):
+        assert app.error_handler_spec[None][None][AccountError](UsernameTakenError()).code == 409
 
 
 @pytest.mark.parametrize("how", ["outer protected", "inner protected", "renamed"])
