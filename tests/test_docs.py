@@ -3,24 +3,31 @@
 import os
 import re
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from pages import BLOCK, LANGUAGES, PAGES, ROOT, blocks, commands, files, names, play
 
 from flask_permjwt import PermJWT
+from flask_permjwt.cli import permjwt_cli
 from flask_permjwt.settings import PREFIX, Settings
 
 PASSWORD = "tell-me-an-iris"
+_COMMAND = re.compile(r"(?:^ {4}(?:\$ )?|`)flask (?:--app \S+ )?permjwt ([^`\n]+)", re.MULTILINE)
+_EXTRAS = re.compile(r"flask-permjwt\[([\w,]+)\]")
+_TARGETS = re.compile(r"(?:^ {4}|`)make ([a-z]+)", re.MULTILINE)
 
 
 def test_the_pages_are_found():
@@ -38,6 +45,24 @@ def test_every_block_is_of_a_language_that_is_executed(page):
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_no_script_is_indented_so_that_it_need_not_run(page):
     assert re.findall(r"^ {4}(?:const|let|await|import) .*;$", BLOCK.sub("", page.read_text()), re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_command_that_is_named_outside_of_what_is_executed_is_one(page):
+    prose = BLOCK.sub("", page.read_text())
+    for line in _COMMAND.findall(prose):
+        words = shlex.split(re.split(r" (?:\|\||[|>]) ", line)[0], comments=True)
+        command, given = permjwt_cli, words
+        while given and isinstance(command, click.Group):
+            command, given = command.get_command(click.Context(command), given[0]), given[1:]
+            assert command is not None, line
+        # Arguments may be left out in a sentence; an option that does not exist may not be named.
+        context = click.Context(command, resilient_parsing=True, ignore_unknown_options=False)
+        command.make_parser(context).parse_args(given)
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {extra for found in _EXTRAS.findall(prose) for extra in found.split(",")} <= set(known)
+    targets = (ROOT / "Makefile").read_text()
+    assert [name for name in _TARGETS.findall(prose) if f"\n{name}:" not in targets] == []
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
