@@ -57,7 +57,7 @@ def test_every_command_that_is_named_outside_of_what_is_executed_is_one(page):
             command, given = command.get_command(click.Context(command), given[0]), given[1:]
             assert command is not None, line
         # Arguments may be left out in a sentence; an option that does not exist may not be named.
-        context = click.Context(command, resilient_parsing=True, ignore_unknown_options=False)
+        context = click.Context(command)
         command.make_parser(context).parse_args(given)
     known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert {extra for found in _EXTRAS.findall(prose) for extra in found.split(",")} <= set(known)
