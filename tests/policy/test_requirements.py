@@ -287,3 +287,9 @@ def test_requirements_read_as_sentences():
     assert str(all_of("a", any_of("b", all_of("c", "d:{p}")))) == "a and (b or (c and d:{p}))"
     assert str(Needs.parse("a:{p}")) == "a:{p}"
     assert repr(any_of("a")) == "AnyOf(Needs(text='a'),)"
+
+
+def test_what_takes_a_look_at_permissions_alone_is_told():
+    assert all_of("a", "b:c").exact == {"a", "b:c"}
+    assert all_of("a", any_of("b", "c")).exact is None
+    assert all_of("a", "b:{c}").exact is None

@@ -193,3 +193,18 @@ def test_without_a_scope_there_is_no_limit():
 def test_a_scope_that_is_no_string_is_refused_and_never_taken_for_missing(value):
     with pytest.raises(InvalidTokenError, match="scope"):
         reading.limit({"scope": value})
+
+
+def test_many_lists_beside_each_other_are_no_deep_ones():
+    wide = {"scope": [[] for _ in range(100)]}
+    assert reading.parse_object(json.dumps(wide).encode(), "payload") == wide
+
+
+@pytest.mark.parametrize("value", [None, 3, "3", [3]])
+def test_counts_that_are_no_object_are_none(value):
+    assert reading.counts({"rights": value}, "rights") == {}
+
+
+def test_what_is_no_count_counts_as_zero():
+    told = {"user": 3, "role": 0, "less": -1, "text": "2", "half": 1.5, "yes": True, "huge": 10**30}
+    assert reading.counts({"rights": told}, "rights") == dict.fromkeys(told, 0) | {"user": 3}

@@ -356,3 +356,33 @@ def test_a_token_that_would_be_refused_for_its_length_is_not_signed():
 def test_a_permissions_claim_with_a_meaning_of_its_own_is_refused_at_once():
     with pytest.raises(ConfigurationError):
         make(permissions_claim="roles")
+
+
+# What others ask the codec for
+
+
+def test_a_token_is_told_to_be_ours_by_its_header_alone():
+    assert CODEC.is_own(CODEC.encode(ACCESS, CLAIMS))
+    other = TokenCodec(KeyRing(hmac_key(SECRET[::-1], "HS256")))
+    assert not CODEC.is_own(other.encode(ACCESS, CLAIMS))
+
+
+def test_the_key_that_signs_is_named():
+    assert CODEC.signing_key_id == KEY.kid
+    CODEC.keep_up()
+    assert CODEC.signing_key_id == KEY.kid
+
+
+@pytest.mark.parametrize("ends", [NOW, NOW - 1])
+def test_a_token_whose_end_is_not_after_its_beginning_was_never_valid(ends):
+    token = CODEC.encode(ACCESS, CLAIMS | {"exp": ends})
+    with pytest.raises(InvalidTokenError, match="never valid"):
+        CODEC.verify(token, ACCESS)
+
+
+def test_an_access_token_ends_no_later_than_those_that_are_issued_now():
+    codec = make(access_lifetime=60)
+    token = codec.encode(ACCESS, CLAIMS)
+    assert codec.verify(token, ACCESS).expires_at == NOW + 60
+    refresh = codec.encode(TokenType.REFRESH, CLAIMS)
+    assert codec.verify(refresh, TokenType.REFRESH).expires_at == NOW + 900
