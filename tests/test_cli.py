@@ -4,7 +4,7 @@ import json
 import secrets
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from flask.views import MethodView
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import update
@@ -342,6 +342,14 @@ def test_roles_are_granted_and_revoked(run, users, alice):
     assert users.permissions_of(users.find_role("editor")) == {"reports:*", "audit:read"}
     assert run("roles", "revoke", "editor", "audit:read", "no:such").output == "Took audit:read from editor.\n"
     assert run("roles", "grant", "nobody", "a").exit_code == 1
+
+
+def test_options_are_read_before_there_is_an_app(run):
+    # A command of an entry point is found, and its options are read, before Flask loads the app.
+    assert not current_app
+    run("create-user", "alice", typed=PASSWORD * 2)
+    assert "user_created" in run("audit", "--since", "1d").output
+    assert run("audit", "--until", "1d").output == "Nothing is written down.\n"
 
 
 def test_audit_shows_what_happened_to_a_user(run, alice, opened, state):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import click
@@ -15,16 +15,27 @@ _AGE = re.compile(r"([0-9]{1,6})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
+@dataclass(frozen=True)
+class _Age:
+    seconds: int
+
+
+_At = _Age | float
+
+
 class _Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
-    """A moment, as an age (``1d``) or a date (``2026-11-21``, with or without a time), in UTC."""
+    """A moment, as an age (``1d``) or a date (``2026-11-21``, with or without a time), in UTC.
+
+    Whose clock an age is counted from is known to the command alone: options are read before the app is loaded.
+    """
 
     name = "age or date"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> _At:
         text = str(value)
         age = _AGE.fullmatch(text)
         if age is not None:
-            return max(0.0, app_state().clock() - int(age[1]) * _SECONDS[age[2]])
+            return _Age(int(age[1]) * _SECONDS[age[2]])
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
@@ -41,11 +52,11 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before 
 @click.option("--limit", type=group.LIMIT, default=1000, show_default=True, help="Show the last so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for machines.")
 @with_appcontext
-def audit(*, name: str | None, since: float | None, until: float | None, limit: int, as_json: bool) -> None:
+def audit(*, name: str | None, since: _At | None, until: _At | None, limit: int, as_json: bool) -> None:
     """Show what happened to accounts, the newest last; times are UTC."""
     state = app_state()
     subject = None if name is None else _subject(name)
-    entries = state.recorder.read(subject=subject, since=since, until=until, limit=limit)
+    entries = state.recorder.read(subject=subject, since=_seconds(since), until=_seconds(until), limit=limit)
     if as_json:
         for entry in entries:
             click.echo(json.dumps(asdict(entry), default=str))
@@ -62,6 +73,12 @@ def audit(*, name: str | None, since: float | None, until: float | None, limit: 
         for entry in entries
     ]
     group.print_table(("at", "event", "user", "address", "detail"), rows, none="Nothing is written down.")
+
+
+def _seconds(moment: _At | None) -> float | None:
+    if isinstance(moment, _Age):
+        return max(0.0, app_state().clock() - moment.seconds)
+    return moment
 
 
 def _subject(name: str) -> str:
