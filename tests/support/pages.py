@@ -13,6 +13,7 @@ PAGES = [
 ]
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"(?:#|//) (\w[\w.]*\.(?:py|js))\n")
+_PIP = re.compile(r"(?:\S+/)?pip install ")
 _COLUMNS = re.compile(r" {2,}")
 LANGUAGES = ("python", "console", "js")
 
@@ -73,7 +74,7 @@ def play(steps, folder, environment, change=lambda command: command):
     """
     script = []
     for command, _ in steps:
-        if not command.startswith("pip install"):  # it is installed: this is its test
+        if not _PIP.match(command):  # it is installed: this is its test
             script.append(change(command))
         script.append("printf '\\n<<END>>\\n'")
     (folder / "script").write_text("\n".join(script))
@@ -89,5 +90,9 @@ def play(steps, folder, environment, change=lambda command: command):
     outputs = output.decode().replace("\r\n", "\n").split("<<END>>\n")
     assert len(outputs) == len(steps) + 1
     for (command, shown), printed in zip(steps, outputs, strict=False):
-        lines = "\n".join(line.rstrip() for line in printed.splitlines() if line.strip())
-        assert matches(lines, "\n".join(shown)), f"$ {command}\n{lines}"
+        lines = _without_empty(printed.splitlines())
+        assert matches(lines, _without_empty(shown)), f"$ {command}\n{lines}"
+
+
+def _without_empty(lines):
+    return "\n".join(line.rstrip() for line in lines if line.strip())
