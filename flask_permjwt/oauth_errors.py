@@ -50,8 +50,8 @@ class ClientNotAcceptedError(OAuthError):
     default_description = "The client is unknown, or its secret is wrong."
 
 
-class BasicNotAcceptedError(ClientNotAcceptedError):
-    """Likewise, where it tried by HTTP Basic (RFC 7617), or asked about a token (RFC 7662 section 2.3)."""
+class ClientChallengedError(ClientNotAcceptedError):
+    """Likewise, and told how to: it tried by HTTP Basic (RFC 7617), or asked about a token (RFC 7662)."""
 
     status = 401
 

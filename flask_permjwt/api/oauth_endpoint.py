@@ -9,7 +9,7 @@ from flask import Response, after_this_request, current_app, request
 from flask_permjwt.api.oauth_client import tries_basic
 from flask_permjwt.errors import AuthError, BusyError, FeatureOffError, ThrottledError
 from flask_permjwt.oauth_errors import (
-    BasicNotAcceptedError,
+    ClientChallengedError,
     ClientNotAcceptedError,
     FormTooLargeError,
     InvalidClientError,
@@ -21,7 +21,7 @@ from flask_permjwt.web.state import app_state
 REFUSED_TO_CLIENTS: Final = (
     InvalidFormError,
     FormTooLargeError,
-    BasicNotAcceptedError,
+    ClientChallengedError,
     ClientNotAcceptedError,
     ThrottledError,
     BusyError,
@@ -52,7 +52,7 @@ def oauth_endpoint(view: Callable[[], Response]) -> Callable[..., Response]:
 
 
 def _refusal(error: AuthError) -> Response:
-    if isinstance(error, BasicNotAcceptedError):
+    if isinstance(error, ClientChallengedError):
         after_this_request(_ask_for_basic)
     return current_app.response_class(body_text(error), error.status, headers_of(error))
 
@@ -64,7 +64,7 @@ def _keep_out_of_caches(response: Response) -> Response:
 
 
 def _not_accepted(error: InvalidClientError) -> AuthError:
-    kind = BasicNotAcceptedError if tries_basic(request) else ClientNotAcceptedError
+    kind = ClientChallengedError if tries_basic(request) else ClientNotAcceptedError
     return kind(error.description)
 
 

@@ -11,7 +11,7 @@ from flask_permjwt.api.oauth_endpoint import REFUSED_TO_CLIENTS, oauth_endpoint
 from flask_permjwt.api.oauth_form import Form, read_form
 from flask_permjwt.api.oauth_schemas import IntrospectionSchema, PresentedTokenFormSchema
 from flask_permjwt.errors import CsrfError, InsufficientScopeError, InvalidTokenError, OutdatedError
-from flask_permjwt.oauth_errors import BasicNotAcceptedError, ClientNotAcceptedError, InvalidClientError
+from flask_permjwt.oauth_errors import ClientChallengedError, ClientNotAcceptedError, InvalidClientError
 from flask_permjwt.policy.requirements import all_of
 from flask_permjwt.web.decorators import public
 from flask_permjwt.web.identity import check_permissions
@@ -48,7 +48,7 @@ def introspect() -> Response:
         _check_caller(app, form)
     except InvalidClientError as error:
         # 401 in whatever way it tried (section 2.3), where RFC 6749 lets the other endpoints choose.
-        raise BasicNotAcceptedError(error.description) from None
+        raise ClientChallengedError(error.description) from None
     found = app.lookup.living(form.need("token"))
     return jsonify({"active": False} if found is None else _told(app, found))
 

@@ -19,7 +19,7 @@ from flask_permjwt.errors import (
     UnauthenticatedError,
     UnsupportedMediaTypeError,
 )
-from flask_permjwt.oauth_errors import BasicNotAcceptedError
+from flask_permjwt.oauth_errors import ClientChallengedError
 from flask_permjwt.openapi.entries import annotate, refusals
 from flask_permjwt.openapi.routes import Route, parameters
 from flask_permjwt.openapi.schemes import Schemes
@@ -31,7 +31,7 @@ _SCHEMAS: Final[dict[type[AuthError], type[ErrorSchema]]] = {
     InvalidBodyError: FieldErrorsSchema,
     StaleAuthenticationError: StaleErrorSchema,
 }
-_CHALLENGED: Final = (UnauthenticatedError, InsufficientScopeError, InvalidRequestError, BasicNotAcceptedError)
+_CHALLENGED: Final = (UnauthenticatedError, InsufficientScopeError, InvalidRequestError, ClientChallengedError)
 
 
 def described(route: Route) -> Description | None:
