@@ -20,7 +20,8 @@ class BoundedCache(Generic[ValueT]):
     more than 8 KiB are not remembered: around one good token, a header may be of any length and differ each time.
 
     Every step is one operation on a dictionary: of threads that meet here, one may do its work again, and none
-    sees anything but what was put. A forked process goes on with a copy.
+    sees anything but what was put. What one forgets, another may be just moving, and bring back: to forget all for
+    good, take another cache. A forked process goes on with a copy.
 
     Args:
         size: values at most; 0 remembers nothing.
@@ -64,7 +65,3 @@ class BoundedCache(Generic[ValueT]):
         """Forget one, because its time is over."""
         self.younger.pop(text, None)
         self._older.pop(text, None)
-
-    def clear(self) -> None:
-        """Forget all, because a key is gone."""
-        self.younger, self._older = {}, {}

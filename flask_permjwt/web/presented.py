@@ -134,11 +134,11 @@ class AccessTokens:
         self._clock: Final = clock
         self._monotonic: Final = monotonic
         # A header that was seen before need not be parsed again: its very text is the key.
-        self._by_header: Final[BoundedCache[SeenToken]] = BoundedCache(size)
+        self._size: Final = size
+        self._by_header: BoundedCache[SeenToken] = BoundedCache(size)
         # So for a Cookie header; but that may change with every request while the token in it stays.
         self._by_line: Final[BoundedCache[SeenToken]] = BoundedCache(size)
         self._by_cookie: Final[BoundedCache[SeenToken]] = BoundedCache(size)
-        self._forgotten = 0
         self.vary: Final = _vary(settings)
         """What responses depend on besides Cookie (RFC 9110 section 12.5.5)."""
         self.vary_with_cookies: Final = ("Cookie", *self.vary)
@@ -174,12 +174,10 @@ class AccessTokens:
                     return self._judge(seen, self._by_header, header), seen.token, _HEADER
             credential = self._transport.from_header(request)
             if credential is not None:
-                forgotten = self._forgotten
+                remembered = self._by_header  # before: what is forgotten meanwhile takes this one along
                 seen = self._verify_any(credential.token, request.remote_addr)
-                principal = self._judge(seen, self._by_header, header)
-                self._by_header.put(header, seen)
-                if forgotten != self._forgotten or (seen.token.link and self._state.has_ended(seen.token.link)):
-                    self._by_header.forget(header)
+                principal = self._judge(seen, remembered, header)
+                remembered.put(header, seen)
                 return principal, seen.token, _HEADER
         if self._tickets is not None and "ticket=" in request.environ.get("QUERY_STRING", ""):
             token = self._tickets.of(request)
@@ -238,8 +236,8 @@ class AccessTokens:
 
     def forget(self) -> None:
         """Forget what came in headers, because a key of another issuer is gone."""
-        self._forgotten += 1  # first: who is verifying meanwhile will see it
-        self._by_header.clear()
+        # Another one, and not this one emptied: a thread may be just moving or adding something.
+        self._by_header = BoundedCache(self._size)
 
     def _verify_any(self, text: str, address: str | None) -> SeenToken:
         """Verify a token that came in the header: ours, a personal one, or of another issuer that is taken."""
@@ -312,7 +310,9 @@ class AccessTokens:
             principal = replace(principal, grants=held.grants, roles=held.roles)
             if not held.is_settled:
                 return principal
-        seen.judged = epoch, principal
+        # A link that ended after it was looked at, and before this epoch: whoever asks next must see it.
+        if not token.link or not self._state.has_ended(token.link):
+            seen.judged = epoch, principal
         return principal
 
 

@@ -273,6 +273,25 @@ def test_who_is_unlinked_while_a_token_is_looked_at_is_not_remembered(provider, 
     assert finding.get(token, "/who").json["user"] is None
 
 
+def test_who_is_unlinked_while_a_known_token_is_judged_is_not_remembered(provider, finding, users, monkeypatch):
+    users("alice", app=finding)
+    link(finding, "alice", provider.issuer, "alice")
+    tokens, token = finding.app.extensions["permjwt"].tokens, provider.token()
+    assert finding.get(token, "/who").json["user"] == "alice"
+    finding.app.extensions["permjwt"].freshness.state.doubt()
+    still_holds = tokens._still_holds
+
+    def hold_and_be_late(seen):
+        found = still_holds(seen)
+        unlink(finding, "alice", provider.issuer, "alice")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "_still_holds", hold_and_be_late)
+        finding.get(token, "/who")
+    assert finding.get(token, "/who").json["user"] is None
+
+
 def test_linking_and_unlinking_are_told_and_written_down(provider, finding, users):
     subject = users("alice", app=finding)
     seen = []

@@ -11,6 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from flask_permjwt.errors import AuthError
+from flask_permjwt.tokens.cache import BoundedCache
 
 HOUR = 3600
 KEYS, DISCOVERY = "/keys", "/.well-known/openid-configuration"
@@ -112,6 +113,30 @@ def test_a_key_that_goes_while_a_token_is_being_verified_is_noticed(provider, pr
     monkeypatch.setattr(tokens, "_judge", forgetful)
     assert protected.get(token).status_code == 200
     assert len(tokens._by_header) == 0
+
+
+def test_a_key_that_goes_while_a_token_is_being_found_is_noticed(provider, protected, monkeypatch):
+    old, other = provider.token("reports:read"), provider.token("reports:read", sub="other")
+    tokens = protected.app.extensions["permjwt"].tokens
+    assert [protected.get(token).status_code for token in (old, other)] == [200, 200]
+    remembered = tokens._by_header
+    # What was found in the older half is on its way to the younger one.
+    remembered.younger, remembered._older = {}, dict(remembered.younger)
+    put = BoundedCache.put
+
+    def put_late(cache, text, value):
+        with monkeypatch.context() as patch:
+            patch.setattr(BoundedCache, "put", put)
+            protected.monotonic.advance(60)
+            provider.new_key("k2")
+            del provider.keys[0]
+            assert protected.get(provider.token("reports:read")).status_code == 200
+            put(cache, text, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BoundedCache, "put", put_late)
+        protected.get(old)
+    assert [protected.get(token).status_code for token in (old, other)] == [401, 401]
 
 
 # Slowed
