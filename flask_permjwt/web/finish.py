@@ -36,11 +36,15 @@ class Finisher:
         """Run after every request of an app with functions of its own: one may ask who the request acts for."""
         if not self._app._got_first_request:  # noqa: SLF001  # nothing public tells
             return  # hooks that somebody runs while the app is made: more functions may come
-        self.is_prepared = True
-        if any(self._functions.values()):
+        # Several first requests may be here at once: a copy is looked at, and what is written stays the same.
+        if any(list(self._functions.values())):
+            own = self._functions.get(None, ())
+            if finish_response not in own:
+                # Flask looks here when the response is there. A new list: another thread may be going through it.
+                self._functions[None] = [finish_response, *own]
+            # Only now: who sees this relies on that list.
             self._is_registered = True
-            # Flask looks here when the response is there. A new list, as another thread may be going through it.
-            self._functions[None] = [finish_response, *self._functions.get(None, ())]
+        self.is_prepared = True
 
     def needed(self, incoming: Request) -> None:
         """Run after a request: last, whatever else runs then."""

@@ -70,10 +70,11 @@ def handles_errors(app: Flask) -> bool:
         return True
     if any(name in vars(app) or getattr(type(app), name) is not getattr(Flask, name) for name in _HANDLERS):
         return True
+    # Copies: while Flask looks for a handler in another thread, it makes empty places for those that it looks for.
     return any(
         (scope, code, kind) != (None, None, AccountError)
-        for scope, by_code in app.error_handler_spec.items()
-        for code, handlers in by_code.items()
+        for scope, by_code in list(app.error_handler_spec.items())
+        for code, handlers in list(by_code.items())
         if code is None or code in default_exceptions
-        for kind in handlers
+        for kind in list(handlers)
     )
