@@ -34,7 +34,7 @@ class HostEpoch:
 
     def __init__(self, path: Path | None) -> None:
         self.path: Final = path
-        self._inode = 0
+        self._mapped: tuple[object, int] = (None, 0)
         self._has_warned = False
         self.counter: memoryview | list[int] = [0]
         """The counter at index 0: read on every request; mapped when it is first looked at."""
@@ -42,14 +42,16 @@ class HostEpoch:
     @property
     def is_mapped(self) -> bool:
         """Whether the file is in use."""
-        return self._inode != 0
+        return self._mapped[1] != 0
 
     def look(self) -> None:
         """Map the file unless that very file is mapped: something may have tidied it away."""
         if self.path is None or not _HAS_LOCKS:
             return
         try:
-            if self.path.lstat().st_ino == self._inode:
+            mapped, inode = self._mapped
+            # Of two threads that mapped two files at once, each may have had one of the last words.
+            if mapped is self.counter and self.path.lstat().st_ino == inode:
                 return
         except FileNotFoundError:
             pass
@@ -61,18 +63,19 @@ class HostEpoch:
     def rise(self) -> int:
         """Raise the counter by one, whoever else does so at the same time, and return what it shows now."""
         self.look()
-        if self.path is None or not self._inode:
-            return self.counter[0]
+        counter = self.counter  # once: another thread may be mapping another file
+        if self.path is None or not self.is_mapped:
+            return counter[0]
         try:
             # Opened anew: of threads and forked processes that share an open file, a lock excludes none.
             file = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             self._warn(type(error).__name__)
-            return self.counter[0]
+            return counter[0]
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            risen = (self.counter[0] + 1) % 2**64
-            self.counter[0] = risen
+            risen = (counter[0] + 1) % 2**64
+            counter[0] = risen
             return risen
         finally:
             os.close(file)
@@ -92,8 +95,8 @@ class HostEpoch:
             if about.st_size < _SIZE:
                 # Not only made longer: where the disk is full, a hole would end the process when it is looked at.
                 _lengthen(file)
-            self.counter = memoryview(mmap.mmap(file, _SIZE)).cast("Q")
-            self._inode = about.st_ino
+            self.counter = counter = memoryview(mmap.mmap(file, _SIZE)).cast("Q")
+            self._mapped = counter, about.st_ino
         except (OSError, ValueError) as error:
             self._warn(type(error).__name__)
         finally:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -57,6 +59,44 @@ def test_no_increment_is_lost_between_forks_of_a_process_that_had_it_open(path):
     for child in children:
         assert os.waitpid(child, 0)[1] == 0
     assert epoch.counter[0] == 8001
+
+
+def test_no_increment_is_lost_between_threads(path):
+    epoch, begin = HostEpoch(path), Barrier(4)
+
+    def rise(_):
+        begin.wait(30)
+        return [epoch.rise() for _ in range(1000)]
+
+    with ThreadPoolExecutor(4) as pool:
+        risen = [one for found in pool.map(rise, range(4)) for one in found]
+    assert sorted(risen) == list(range(1, 4001))
+
+
+def test_a_thread_that_maps_a_file_late_which_was_replaced_since_has_not_the_last_word(path, monkeypatch):
+    epoch, others = HostEpoch(path), HostEpoch(path)
+    HostEpoch(path).rise()
+    late = path.rename(path.with_suffix(".late"))
+    status = os.fstat
+
+    class Status:
+        def __init__(self, file):
+            self._real = status(file)
+
+        def __getattr__(self, name):
+            return getattr(self._real, name)
+
+        @property
+        def st_ino(self):
+            monkeypatch.undo()
+            epoch._map(late)
+            return self._real.st_ino
+
+    monkeypatch.setattr(host.os, "fstat", Status)
+    epoch.look()
+    epoch.rise()
+    others.look()
+    assert others.counter[0] == 1
 
 
 def test_the_file_is_its_owners_alone(path):
