@@ -23,6 +23,7 @@ from flask_permjwt.accounts.records import AuditMixin
 from flask_permjwt.accounts.savepoints import AnySession
 from flask_permjwt.signals import AccessDenied, Event, EventT, send, told_of
 from flask_permjwt.tokens.clock import Clock
+from flask_permjwt.tokens.forks import after_fork
 
 _MAX_DETAIL: Final = 4096
 _MAX_WORDS: Final = 64
@@ -99,11 +100,16 @@ class Recorder:
         self._clock: Final = clock
         self._origin: Final = origin
         self._at_end: Final = at_end
-        self._lock: Final = Lock()
+        self._renew_lock()
+        after_fork(self._renew_lock)
         self._seen: Final[OrderedDict[tuple[object, ...], tuple[float, int]]] = OrderedDict()
         self._put_off: Final[dict[object, list[AccessDenied]]] = {}
         self.anonymous_denials = 0
         """How many requests without a valid token were refused in this process."""
+
+    def _renew_lock(self) -> None:
+        """Forget who holds the lock: after a fork, that thread is not here."""
+        self._lock = Lock()
 
     def record(self, event: Event, own_session: Session | None = None) -> None:
         """Write an event into the caller's transaction, and send its signal when that is committed.

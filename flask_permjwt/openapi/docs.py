@@ -17,6 +17,7 @@ from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.openapi.document import build_document
 from flask_permjwt.openapi.routes import template
 from flask_permjwt.openapi.schemes import root_of
+from flask_permjwt.tokens.forks import after_fork
 from flask_permjwt.web.decorators import public
 from flask_permjwt.web.marks import DECLARED
 from flask_permjwt.web.state import app_state
@@ -82,7 +83,12 @@ class _Documents:
     def __init__(self, app: Flask) -> None:
         self._app: Final = app
         self._written: dict[tuple[str, int], str] = {}
-        self._lock: Final = Lock()
+        self._renew_lock()
+        after_fork(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        """Forget who holds the lock: after a fork, that thread is not here."""
+        self._lock = Lock()
 
     def answer(self) -> Response:
         key = (root_of(self._app), DECLARED[0])

@@ -5,6 +5,7 @@ the requirement is found from whichever of them was registered as the view, abov
 """
 
 import functools
+import os
 import types
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -114,6 +115,9 @@ _LONGEST_CHAIN: Final = 100
 _MOST_PASSING: Final = 4
 
 _lock: Final = RLock()
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    # Held for a moment at a time: so nobody holds it while a process is forked.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _wrappers: Final[WeakSet[AnyCallable]] = WeakSet()
 DECLARED: Final = [0]
 """A count, at index 0, that rises with every declaration in this process: read on every request."""

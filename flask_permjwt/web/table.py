@@ -4,6 +4,7 @@ It is compiled when the first request comes, for then the routes are final. It k
 object: one that is put into ``app.view_functions`` later is compiled before it runs.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
@@ -16,6 +17,7 @@ from werkzeug.routing import Rule as Route
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.policy.decision import Rule
 from flask_permjwt.policy.requirements import AllOf, Requirement
+from flask_permjwt.tokens.forks import after_fork
 from flask_permjwt.web.events import refuse_unheard_guards
 from flask_permjwt.web.marks import (
     DECLARED,
@@ -90,9 +92,14 @@ class PolicyTable:
         self.is_compiled = False
         """Whether the app has served a request."""
         self._fault: ConfigurationError | None = None
-        self._lock: Final = Lock()
+        self._renew_lock()
+        after_fork(self._renew_lock)
         with _tables_lock:
             _tables.add(self)
+
+    def _renew_lock(self) -> None:
+        """Forget who holds the lock: after a fork, the thread that was compiling is not here."""
+        self._lock = Lock()
 
     @property
     def values_may_change(self) -> bool:
@@ -304,6 +311,12 @@ def _refuse_lost_guard(function: AnyCallable) -> None:
 
 _tables: Final[WeakSet[PolicyTable]] = WeakSet()
 _tables_lock: Final = Lock()
+
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    # Held for a moment at a time: so nobody holds it while a process is forked.
+    os.register_at_fork(
+        before=_tables_lock.acquire, after_in_parent=_tables_lock.release, after_in_child=_tables_lock.release
+    )
 
 
 def _living_tables() -> list[PolicyTable]:

@@ -53,7 +53,7 @@ class KeySource:
         loader: gets the keys.
         stale: for how many seconds keys are used beyond their lifetime while no others can be had.
         cooldown: seconds between attempts that are made because a key is unknown, or after one that failed.
-        on_dropped: called when a key is no longer published.
+        on_dropped: called when a key is no longer published, and after a fork, when one may not be.
         monotonic: returns seconds, by a clock that only goes forward.
     """
 
@@ -102,6 +102,11 @@ class KeySource:
         """Forget who holds the lock: after a fork, that thread is not here."""
         self._lock = Lock()
         self._places = Semaphore(_MOST_WAITING)
+
+    def start_over_after_fork(self) -> None:
+        """Renew the lock, and say that a key went: the thread that was about to is not here."""
+        self.renew_lock()
+        self._on_dropped()
 
     def _first(self) -> _Held:
         """Fetch keys where none are known: nobody can go on without them, and nobody waits for long."""
@@ -193,10 +198,10 @@ class KeySource:
 _living: Final[WeakSet[KeySource]] = WeakSet()
 
 
-def _renew_locks() -> None:
+def _start_over() -> None:
     for one in list(_living):
-        one.renew_lock()
+        one.start_over_after_fork()
 
 
 with suppress(AttributeError):  # there is no fork on Windows
-    os.register_at_fork(after_in_child=_renew_locks)
+    os.register_at_fork(after_in_child=_start_over)
