@@ -199,3 +199,12 @@ def test_every_command_with_every_option_runs_in_a_shell(shell):
 
     left = {path: (options | {"walked"}) - walked[path] for path, options in EVERY.items()}
     assert not any(left.values()), left
+
+
+def test_a_letter_that_the_terminal_lacks_hides_nothing_that_is_told_once(flask):
+    assert flask("permjwt", "keys", "generate").returncode == 0
+    assert flask("make-tables").returncode == 0
+    made = flask("permjwt", "client", "create", "Jürgen Жук", PYTHONIOENCODING="latin-1")
+    assert (made.returncode, b"Traceback" in made.stderr) == (0, False)
+    assert made.stdout.startswith("Created the client Jürgen \\u0416\\u0443\\u043a.\nclient_id".encode("latin-1"))
+    assert b"client_secret  " in made.stdout

@@ -1,6 +1,8 @@
 """The commands under ``flask permjwt``."""
 
+import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -20,6 +22,10 @@ class _Commands(AppGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
+        # What is told is done already: a terminal that lacks a letter must not end it in a traceback, and hide a
+        # secret that is shown once. The standard error output escapes such letters anyhow.
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         group = import_module("flask_permjwt.cli.group")
         with group.database_faults(), group.faults_at_the_start():
             return super().invoke(ctx)
