@@ -208,3 +208,11 @@ def test_a_letter_that_the_terminal_lacks_hides_nothing_that_is_told_once(flask)
     assert (made.returncode, b"Traceback" in made.stderr) == (0, False)
     assert made.stdout.startswith("Created the client Jürgen \\u0416\\u0443\\u043a.\nclient_id".encode("latin-1"))
     assert b"client_secret  " in made.stdout
+
+
+def test_a_password_in_another_encoding_is_refused_in_a_sentence(flask):
+    typed = "Schlüsselblume im März\n".encode("latin-1") * 2
+    ran = flask("permjwt", "create-user", "alice", typed=typed, PYTHONIOENCODING="utf-8:strict")
+    assert (ran.returncode, ran.stdout.strip()) == (2, b"")
+    assert b"this is no text in the encoding of this shell" in ran.stderr
+    assert not any(word in ran.stderr for word in (b"Traceback", b"selblume"))

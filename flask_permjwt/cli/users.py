@@ -1,6 +1,7 @@
 """Commands for users."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from flask.cli import with_appcontext
@@ -10,13 +11,29 @@ from flask_permjwt.errors import InvalidPasswordError, RetryLaterError
 from flask_permjwt.web.state import app_state
 
 
+class _Password(click.Option):
+    """Asked for by a prompt; what cannot be read from there is refused in words."""
+
+    def prompt_for_value(self, ctx: click.Context) -> Any:
+        try:
+            return super().prompt_for_value(ctx)
+        except UnicodeDecodeError:
+            # The error itself holds what was typed.
+            raise click.BadParameter("this is no text in the encoding of this shell", ctx, self) from None
+
+
+_PASSWORD = click.password_option(
+    cls=_Password, help="Asked for when it is left out, which keeps it out of the shell's history."
+)
+
+
 @click.command("create-user")
 @click.argument("name")
 @click.option("--email", help="An e-mail address, also good for logging in.")
 @click.option("--permission", "-p", "permissions", multiple=True, help="Grant this; may be repeated.")
 @click.option("--role", "-r", "roles", multiple=True, help="Assign this role; may be repeated.")
 @click.option("--verified", is_flag=True, help="Take the e-mail address for verified.")
-@click.password_option(help="Asked for when it is left out, which keeps it out of the shell's history.")
+@_PASSWORD
 @with_appcontext
 def create_user(
     name: str,
@@ -110,7 +127,7 @@ def list_users(limit: int) -> None:
 
 @click.command("set-password")
 @click.argument("name")
-@click.password_option(help="Asked for when it is left out, which keeps it out of the shell's history.")
+@_PASSWORD
 @with_appcontext
 def set_password(name: str, password: str) -> None:
     """Set the password of the user NAME; all of the user's sessions end."""
