@@ -216,3 +216,10 @@ def test_a_password_in_another_encoding_is_refused_in_a_sentence(flask):
     assert (ran.returncode, ran.stdout.strip()) == (2, b"")
     assert b"this is no text in the encoding of this shell" in ran.stderr
     assert not any(word in ran.stderr for word in (b"Traceback", b"selblume"))
+
+
+def test_what_is_no_database_is_told_in_a_sentence(flask, folder):
+    (folder / "shop.db").write_bytes(b"these are holiday pictures" * 99)
+    ran = flask("permjwt", "list")
+    assert (ran.returncode, ran.stdout) == (1, b"")
+    assert ran.stderr.startswith(b"Error: The database says: file is not a database\n")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from flask_permjwt.accounts.sql_store import SQLUserStore
 from flask_permjwt.errors import AccountError, ConfigurationError, PermissionSyntaxError
@@ -20,7 +20,9 @@ def database_faults() -> Iterator[None]:
     """Say in one line what a database without our tables says in a page."""
     try:
         yield
-    except (OperationalError, ProgrammingError) as error:
+    except (DataError, IntegrityError):
+        raise  # a fault of ours: no database is to blame for what it was told to keep
+    except DatabaseError as error:
         raise click.ClickException(
             f"The database says: {error.orig}\nAre the tables there? Make them with `flask db upgrade` or "
             "db.create_all()."
