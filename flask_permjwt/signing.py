@@ -215,14 +215,16 @@ def _verification_keys(app: Flask, settings: Settings, given: object) -> tuple[K
 
 
 def _is_command() -> bool:
-    """Tell whether this is a command that serves nobody."""
+    """Tell whether this is a command that serves nobody, and asks for no one who serves."""
     context = click.get_current_context(silent=True)
     if context is None:
         return False
-    command = None
+    command = below = None
     while context.parent is not None:
-        command = context.info_name
+        command, below = context.info_name, command
         context = context.parent
+    if (command, below) == ("permjwt", "doctor"):
+        return False  # it looks for what would stop a server
     # Flask loads the app before it knows the command, by which the group of ours comes.
     return (_first_word(sys.argv[1:]) if command is None else command) in _COMMANDS
 

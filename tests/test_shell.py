@@ -223,3 +223,21 @@ def test_what_is_no_database_is_told_in_a_sentence(flask, folder):
     ran = flask("permjwt", "list")
     assert (ran.returncode, ran.stdout) == (1, b"")
     assert ran.stderr.startswith(b"Error: The database says: file is not a database\n")
+
+
+def test_doctor_tells_of_a_directory_of_keys_that_stops_a_server(flask, folder):
+    def found(**variables):
+        ran = flask("permjwt", "doctor", "--json", **variables)
+        return ran.returncode, [one["problem"] for one in json.loads(ran.stdout)["findings"]]
+
+    code, [problem] = found()
+    assert (code, "flask permjwt keys generate makes it" in problem) == (1, True)
+    (folder / "keys").mkdir(mode=0o700)
+    code, [problem] = found()
+    assert (code, "has no key that signs" in problem) == (1, True)
+    assert flask("permjwt", "keys", "generate").returncode == 0
+    code, [problem] = found(FLASK_PERMJWT_PRIVATE_KEY="another")
+    assert (code, "three places" in problem) == (1, True)
+    (folder / "keys").chmod(0o777)
+    code, [problem] = found()
+    assert (code, "chmod go-w" in problem) == (1, True)

@@ -21,6 +21,7 @@ NO_KEY = SHOP.format(config='SQLALCHEMY_DATABASE_URI="sqlite://"')
 NO_SUCH_SETTING = SHOP.format(config='SQLALCHEMY_DATABASE_URI="sqlite://", PERMJWT_COOKIE_SECURED=True')
 NO_PERMJWT = "from flask import Flask\napp = Flask(__name__)"
 FAULTY = "raise RuntimeError('postgresql://somebody:secret-word@db')"
+FAULTY_IMPORT = "raise ImportError('postgresql://somebody:secret-word@db')"
 
 
 @pytest.fixture
@@ -48,9 +49,10 @@ def ask(tmp_path):
         (NO_SUCH_SETTING, "did you mean PERMJWT_COOKIE_SECURE?"),
         (NO_PERMJWT, "no PermJWT"),
         (FAULTY, "it raises RuntimeError"),
+        (FAULTY_IMPORT, "it raises ImportError"),
         (None, "Could not import 'shop'"),
     ],
-    ids=["no key", "no such setting", "no PermJWT", "an app that raises", "no app"],
+    ids=["no key", "no such setting", "no PermJWT", "an app that raises", "an app that cannot import", "no app"],
 )
 def test_an_app_that_cannot_be_set_up_is_a_finding(ask, text, problem):
     ran = ask(text, "--json")
@@ -62,10 +64,12 @@ def test_an_app_that_cannot_be_set_up_is_a_finding(ask, text, problem):
     assert found["remedy"]
 
 
-def test_what_an_app_raises_is_told_to_the_terminal_alone(ask):
-    ran = ask(FAULTY, "--json")
+@pytest.mark.parametrize(("text", "kind"), [(FAULTY, "RuntimeError"), (FAULTY_IMPORT, "ImportError")])
+def test_what_an_app_raises_is_told_to_the_terminal_alone(ask, text, kind):
+    ran = ask(text, "--json")
     assert "secret-word" not in ran.stdout
-    assert "RuntimeError: postgresql://somebody:secret-word@db" in ran.stderr
+    assert "Traceback" not in ran.stdout
+    assert f"{kind}: postgresql://somebody:secret-word@db" in ran.stderr
 
 
 def test_a_setting_that_stops_the_start_is_told_without_a_traceback(ask):

@@ -66,13 +66,20 @@ def _look(context: click.Context, info: ScriptInfo, workers: int | None) -> list
     except ConfigurationError as error:
         return [Finding(_NOT_SET_UP, Level.ERROR, f"{error}", "Do what it says: the app does not serve before.")]
     except NoAppException as error:
+        cause = error.__context__
+        if isinstance(cause, ImportError) and cause.__traceback__ and cause.__traceback__.tb_next:
+            return _raised(cause)  # by a module of the app; Flask's message holds the whole traceback
         remedy = "Name the app: `flask --app ... permjwt doctor`, or FLASK_APP."
         return [Finding(_NOT_SET_UP, Level.ERROR, error.format_message(), remedy)]
     except Exception as error:  # noqa: BLE001  # of the app itself, whatever it is
-        # Its text may hold an address with a password, and what reads JSON keeps it: the terminal alone is told.
-        traceback.print_exception(error)
-        problem = f"The app cannot be loaded: it raises {type(error).__name__}."
-        return [Finding(_NOT_SET_UP, Level.ERROR, problem, "See the traceback on the standard error output.")]
+        return _raised(error)
+
+
+def _raised(error: Exception) -> list[Finding]:
+    # Its text may hold an address with a password, and what reads JSON keeps it: the terminal alone is told.
+    traceback.print_exception(error)
+    problem = f"The app cannot be loaded: it raises {type(error).__name__}."
+    return [Finding(_NOT_SET_UP, Level.ERROR, problem, "See the traceback on the standard error output.")]
 
 
 def _print(findings: list[Finding]) -> None:
