@@ -340,7 +340,9 @@ def test_prune_removes_what_expired(run, app, alice, opened, state):
 def test_roles_are_granted_and_revoked(run, users, alice):
     assert run("roles", "grant", "editor", "reports:*", "audit:read").exit_code == 0
     assert users.permissions_of(users.find_role("editor")) == {"reports:*", "audit:read"}
-    assert run("roles", "revoke", "editor", "audit:read", "no:such").output == "Took audit:read from editor.\n"
+    revoked = run("roles", "revoke", "editor", "audit:read", "no:such")
+    assert (revoked.stdout, revoked.exit_code) == ("Took audit:read from editor.\n", 0)
+    assert revoked.stderr == "editor was not granted no:such.\n"
     assert run("roles", "grant", "nobody", "a").exit_code == 1
 
 
@@ -350,6 +352,15 @@ def test_options_are_read_before_there_is_an_app(run):
     run("create-user", "alice", typed=PASSWORD * 2)
     assert "user_created" in run("audit", "--since", "1d").output
     assert run("audit", "--until", "1d").output == "Nothing is written down.\n"
+
+
+def test_only_roles_that_somebody_had_are_said_to_be_taken(run, alice):
+    for name in ("one", "two"):
+        assert run("roles", "create", name).exit_code == 0
+    assert run("roles", "assign", "alice", "one").exit_code == 0
+    taken = run("roles", "unassign", "alice", "one", "two")
+    assert (taken.stdout, taken.exit_code) == ("Took one from alice.\n", 0)
+    assert taken.stderr == "alice did not have the role two.\n"
 
 
 def test_audit_shows_what_happened_to_a_user(run, alice, opened, state):

@@ -48,8 +48,13 @@ def assign(user: str, names: Sequence[str]) -> None:
 def unassign(user: str, names: Sequence[str]) -> None:
     """Take the roles NAMES from USER."""
     with group.change() as store:
-        store.unassign(group.user(user), *[group.role(name) for name in names])
-    click.echo(f"Took {' '.join(names)} from {user}.")
+        owner, found = group.user(user), {group.role(name).name for name in names}
+        held = found & set(store.rights(owner).roles)
+        store.unassign(owner, *found)
+    if held:
+        click.echo(f"Took {group.words(held)} from {user}.")
+    for name in sorted(found - held):
+        click.echo(f"{user} did not have the role {name}.", err=True)
 
 
 @roles.command("grant")
@@ -71,4 +76,7 @@ def revoke(name: str, permissions: Sequence[str]) -> None:
     """Take PERMISSIONS from the role NAME."""
     with group.change() as store:
         removed = store.revoke(group.role(name), *permissions)
-    click.echo(f"Took {group.words(removed)} from {name}.")
+    if removed:
+        click.echo(f"Took {group.words(removed)} from {name}.")
+    for permission in sorted(set(permissions) - removed):
+        click.echo(f"{name} was not granted {permission}.", err=True)
