@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -221,8 +222,10 @@ def test_a_route_that_cannot_be_asked_stops_nothing(make_app, ask):
 def test_missing_tables_and_columns_are_named(make_app, ask):
     app = make_app(create=False)
     code, found = ask(app)
-    assert (code, "the table permjwt_users" in found["tables-missing"]["problem"]) == (1, True)
+    assert code == 1
     db = app.extensions["sqlalchemy"]
+    told = set(re.findall(r"the table (\w+)", found["tables-missing"]["problem"]))
+    assert told == {name for metadata in db.metadatas.values() for name in metadata.tables}
     with app.app_context():
         db.create_all()
         db.session.execute(text("ALTER TABLE permjwt_users DROP COLUMN email_verified_at"))

@@ -86,11 +86,14 @@ def missing_of(db: SQLAlchemy, models: Models) -> tuple[str, ...]:
         models.change,
         models.audit,
         models.identity,
+        models.personal,
+        models.client,
     )
     user_bind = None if models.user is None else db.session.get_bind(mapper=models.user.__mapper__).engine
     expected: list[tuple[Any, Table]] = [
         (db.session.get_bind(mapper=model.__mapper__).engine, model.__table__) for model in mapped
     ]
+    expected.append((expected[-1][0], models.client_permissions))  # beside the clients
     if user_bind is not None:
         links = (models.user_permissions, models.role_permissions, models.user_roles)
         expected += [(user_bind, table) for table in (models.user.__table__, models.role.__table__, *links)]
