@@ -6,7 +6,6 @@ slow the app.
 
 import atexit
 import logging
-import os
 import smtplib
 import time
 from collections import deque
@@ -19,6 +18,7 @@ from flask import Flask
 
 from flask_permjwt.errors import PermJWTError
 from flask_permjwt.mail.message import Mailer, Message
+from flask_permjwt.tokens.forks import after_fork
 
 _log = logging.getLogger("flask_permjwt.mail")
 
@@ -51,6 +51,8 @@ class Outbox:
         self._limit: Final = limit
         self._sleep: Final = sleep
         self._start_afresh()
+        # Not by comparing process ids when a message comes: two threads of the child could do that at once.
+        after_fork(self._start_afresh)
         _outboxes.add(self)
 
     def _start_afresh(self) -> None:
@@ -197,12 +199,4 @@ def _flush_all() -> None:
             _log.error("the process ends with mails unsent: %d", outbox.pending)
 
 
-def _start_all_afresh() -> None:
-    for outbox in list(_outboxes):
-        outbox._start_afresh()  # noqa: SLF001  # nobody else may
-
-
 atexit.register(_flush_all)
-if hasattr(os, "register_at_fork"):
-    # Not by comparing process ids when a message comes: two threads of the child could do that at once.
-    os.register_at_fork(after_in_child=_start_all_afresh)

@@ -2,16 +2,14 @@
 
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from threading import Lock
 from typing import Final, Protocol
-from weakref import WeakSet
 
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.tokens.clock import Clock
+from flask_permjwt.tokens.forks import after_fork
 from flask_permjwt.tokens.keys import Key, KeyRing, material
 from flask_permjwt.tokens.lifecycle import KeyPlan, ManagedKey
 
@@ -94,7 +92,7 @@ class WatchedKeys:
         now = clock()
         self._changes_at = self.plan.changes_at(now)
         self.ring = self._ring_at(now)
-        _living.add(self)
+        after_fork(self.renew_lock)
 
     def is_besides(self, key: Key) -> bool:
         """Tell whether a key is among those that verify besides, by its name or by what it is."""
@@ -177,15 +175,3 @@ class WatchedKeys:
             self._was_forked = False
             # Last: whoever judges a token anew must not find the key still there.
             self.lost()
-
-
-_living: Final[WeakSet[WatchedKeys]] = WeakSet()
-
-
-def _renew_locks() -> None:
-    for one in list(_living):
-        one.renew_lock()
-
-
-with suppress(AttributeError):  # there is no fork on Windows
-    os.register_at_fork(after_in_child=_renew_locks)

@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any, Final
-from weakref import WeakSet, ref
+from weakref import ref
 
 from werkzeug.local import LocalProxy
 
 from flask_permjwt.errors import ConfigurationError
 from flask_permjwt.policy.decision import Rule
 from flask_permjwt.policy.requirements import Requirement
+from flask_permjwt.web.living import Living
 
 _MARKS: Final = "__permjwt_marks__"
 
@@ -118,21 +119,19 @@ _lock: Final = RLock()
 if hasattr(os, "register_at_fork"):  # there is no fork on Windows
     # Held for a moment at a time: so nobody holds it while a process is forked.
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
-_wrappers: Final[WeakSet[AnyCallable]] = WeakSet()
+_wrappers: Final[Living[AnyCallable]] = Living()
 DECLARED: Final = [0]
 """A count, at index 0, that rises with every declaration in this process: read on every request."""
 
 
 def remember_wrapper(wrapper: AnyCallable) -> None:
     """Keep a function that enforces a guard in mind, for the census."""
-    with _lock:
-        _wrappers.add(wrapper)
+    _wrappers.add(wrapper)
 
 
 def known_wrappers() -> list[AnyCallable]:
     """Return every living function that enforces a guard."""
-    with _lock:
-        return list(_wrappers)
+    return _wrappers.all()
 
 
 def marks_of(function: object) -> Marks:

@@ -4,12 +4,10 @@ It is compiled when the first request comes, for then the routes are final. It k
 object: one that is put into ``app.view_functions`` later is compiled before it runs.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
-from weakref import WeakSet
 
 from flask import Flask
 from werkzeug.routing import Rule as Route
@@ -19,6 +17,7 @@ from flask_permjwt.policy.decision import Rule
 from flask_permjwt.policy.requirements import AllOf, Requirement
 from flask_permjwt.tokens.forks import after_fork
 from flask_permjwt.web.events import refuse_unheard_guards
+from flask_permjwt.web.living import Living
 from flask_permjwt.web.marks import (
     DECLARED,
     AnyCallable,
@@ -94,8 +93,7 @@ class PolicyTable:
         self._fault: ConfigurationError | None = None
         self._renew_lock()
         after_fork(self._renew_lock)
-        with _tables_lock:
-            _tables.add(self)
+        _tables.add(self)
 
     def _renew_lock(self) -> None:
         """Forget who holds the lock: after a fork, the thread that was compiling is not here."""
@@ -309,23 +307,11 @@ def _refuse_lost_guard(function: AnyCallable) -> None:
         )
 
 
-_tables: Final[WeakSet[PolicyTable]] = WeakSet()
-_tables_lock: Final = Lock()
-
-if hasattr(os, "register_at_fork"):  # there is no fork on Windows
-    # Held for a moment at a time: so nobody holds it while a process is forked.
-    os.register_at_fork(
-        before=_tables_lock.acquire, after_in_parent=_tables_lock.release, after_in_child=_tables_lock.release
-    )
-
-
-def _living_tables() -> list[PolicyTable]:
-    with _tables_lock:
-        return list(_tables)
+_tables: Final[Living[PolicyTable]] = Living()
 
 
 def _reached_anywhere() -> dict[int, AnyCallable]:
-    return {key: part for table in _living_tables() for key, part in table.reached().items()}
+    return {key: part for table in _tables.all() for key, part in table.reached().items()}
 
 
 def _note_what_is_reached() -> None:
@@ -347,7 +333,7 @@ def is_passing(functions: Iterable[object]) -> bool:
     if serving is None or not serving.table.is_compiled:
         return False
     ids = {id(function) for function in functions}
-    return all(ids.isdisjoint(table.reached()) for table in _living_tables() if not table.is_compiled)
+    return all(ids.isdisjoint(table.reached()) for table in _tables.all() if not table.is_compiled)
 
 
 def methods_of(rule: Route) -> list[str]:

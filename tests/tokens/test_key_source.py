@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from flask_permjwt.errors import ConfigurationError, InvalidTokenError, NoSigningKeyError
-from flask_permjwt.tokens import key_source
 from flask_permjwt.tokens.codec import TokenCodec, TokenType
 from flask_permjwt.tokens.key_source import FixedKeys, WatchedKeys
 from flask_permjwt.tokens.keys import KeyRing
@@ -268,7 +267,7 @@ def test_a_fork_while_a_thread_looks_does_not_leave_the_child_blind(world):
 def test_after_a_fork_every_lock_is_a_new_one(world):
     keys = world.watch()
     assert keys._lock.acquire(blocking=False)
-    key_source._renew_locks()
+    keys.renew_lock()
     keys.keep_up()
     # A thread may have been between a key's going and telling so.
     assert (world.reads, world.losses) == (2, 1)

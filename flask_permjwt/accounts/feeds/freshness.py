@@ -1,19 +1,17 @@
 """Freshness: what one process knows of revocations, and how it keeps up with the others."""
 
 import logging
-import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from threading import Lock
 from typing import Final
-from weakref import WeakSet
 
 from flask_permjwt.accounts.feeds.host import HostEpoch
 from flask_permjwt.accounts.feeds.protocol import Feed, FeedError
 from flask_permjwt.errors import ConfigurationError, OutdatedError
 from flask_permjwt.signals import told_of
 from flask_permjwt.tokens.clock import Clock
+from flask_permjwt.tokens.forks import after_fork
 from flask_permjwt.tokens.revocation import Change, RevocationState
 
 _NEVER: Final = float("-inf")
@@ -76,7 +74,7 @@ class Freshness:
         self._asked_at = _NEVER
         self._latest = 0.0
         self._failing = False
-        _living.add(self)
+        after_fork(self.start_over_after_fork)
 
     def announce(self) -> str | None:
         """Tell the others that this process writes changes which may be committed."""
@@ -171,15 +169,3 @@ class Freshness:
             why = error if isinstance(error, FeedError) else told_of(error)
             _log.warning("%s: going on with what is known for %g seconds", why, self._max_staleness)
             self._failing = True
-
-
-_living: Final[WeakSet[Freshness]] = WeakSet()
-
-
-def _start_over() -> None:
-    for one in list(_living):
-        one.start_over_after_fork()
-
-
-with suppress(AttributeError):  # there is no fork on Windows
-    os.register_at_fork(after_in_child=_start_over)

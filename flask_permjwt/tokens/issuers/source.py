@@ -4,17 +4,15 @@ There is no background thread: one request fetches, and the others go on with wh
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock, Semaphore
 from typing import Final
-from weakref import WeakSet
 
 from flask_permjwt.errors import KeysUnavailableError
 from flask_permjwt.tokens.clock import Clock
+from flask_permjwt.tokens.forks import after_fork
 from flask_permjwt.tokens.issuers.jwks import KeysError, PublicKey, PublishedKeys
 from flask_permjwt.tokens.issuers.protocol import Loaded, Loader
 
@@ -78,7 +76,7 @@ class KeySource:
         self._is_failing = False
         self._is_slow = False
         self.renew_lock()
-        _living.add(self)
+        after_fork(self.start_over_after_fork)
 
     def find(self, kid: str | None, algorithm: str) -> tuple[PublicKey | None, float]:
         """Return the key that a token means, if there is one, and for how many seconds that holds.
@@ -193,15 +191,3 @@ class KeySource:
                 _log.warning("the keys of the issuer %s: %s", self._name, reason)
             if before is not None and not before.keys.thumbprints <= loaded.keys.thumbprints:
                 self._on_dropped()
-
-
-_living: Final[WeakSet[KeySource]] = WeakSet()
-
-
-def _start_over() -> None:
-    for one in list(_living):
-        one.start_over_after_fork()
-
-
-with suppress(AttributeError):  # there is no fork on Windows
-    os.register_at_fork(after_in_child=_start_over)

@@ -341,11 +341,11 @@ def test_of_two_threads_that_bring_an_unknown_key_one_fetches(source, published,
 
 def test_after_a_fork_nobody_waits_for_a_thread_that_is_not_there(source):
     source._lock.acquire()
-    module._start_over()
+    source.start_over_after_fork()
     assert has(source)
 
 
 def test_after_a_fork_nobody_waits_for_a_thread_to_say_that_a_key_went(source, dropped):
     assert has(source)
-    module._start_over()
+    source.start_over_after_fork()
     assert dropped == [1]
