@@ -53,8 +53,8 @@ class Refused(click.ClickException):
 
 
 def user(name: str) -> Any:
-    """Find a user, or refuse."""
-    found = store().find(name)
+    """Find a user, in whichever store the app has, or refuse."""
+    found = app_state().store.find(name)
     if found is None:
         raise Refused(f"There is no user {name!r}.")
     return found
@@ -69,13 +69,20 @@ def role(name: str) -> Any:
 
 
 @contextmanager
-def change() -> Iterator[SQLUserStore[Any]]:
-    """Commit what the block does to the store; what the store refuses is said in its own words."""
+def transaction() -> Iterator[None]:
+    """Commit what the block does to the database; what is refused there is said in its own words."""
     try:
         with app_state().accounts.transaction():
-            yield store()
+            yield
     except (AccountError, PermissionSyntaxError) as error:
         raise Refused(str(error)) from None
+
+
+@contextmanager
+def change() -> Iterator[SQLUserStore[Any]]:
+    """Commit what the block does to the SQL user store."""
+    with transaction():
+        yield store()
 
 
 def words(words: Iterable[str]) -> str:

@@ -36,7 +36,7 @@ def sessions(name: str) -> None:
 @with_appcontext
 def logout(name: str, session_id: str | None) -> None:
     """Log the user NAME out everywhere, or end one session."""
-    with group.change():
+    with group.transaction():
         subject = group.user(name).public_id
         accounts = app_state().accounts
         if session_id is None:

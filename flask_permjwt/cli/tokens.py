@@ -44,7 +44,7 @@ def revoke_tokens(name: str, token_ids: tuple[str, ...], *, all_of_them: bool) -
     """Revoke personal access tokens of the user NAME by their ids."""
     if bool(token_ids) == all_of_them:
         raise click.UsageError("Name the tokens by their ids, or give --all.")
-    with group.change():
+    with group.transaction():
         subject = group.user(name).public_id
         personal = app_state().personal
         if all_of_them:

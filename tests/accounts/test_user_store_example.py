@@ -98,7 +98,7 @@ def test_who_lives_in_the_file_has_personal_tokens_which_end_with_the_version(cl
     store._save(replace(alice, token_version=2))
     client.application.extensions["permjwt"].tokens.forget()
     rights = client.application.extensions["permjwt"].tokens._rights
-    rights._held.clear()
+    rights._held.forget(alice.public_id)
     assert client.get("/reports", headers=bearer(made["token"])).status_code == 401
 
 
@@ -126,3 +126,22 @@ def test_the_rights_of_who_was_deleted_are_none(store, example):
 
 def test_passwords_in_the_example_are_hashed_as_in_the_database(example):
     assert isinstance(example.Passwords(), Passwords)
+
+
+def test_the_commands_about_sessions_and_tokens_know_these_users(client, store, alice):
+    run = client.application.test_cli_runner().invoke
+    answer = client.post("/auth/login", json={"username": "alice", "password": PASSWORD})
+    login = bearer(answer.json["access_token"])
+    made = client.post(
+        "/auth/tokens", json={"name": "nightly", "permissions": ["reports:read"]}, headers=login
+    ).json
+
+    assert "password" in run(args=["permjwt", "sessions", "alice"]).output
+    assert "nightly" in run(args=["permjwt", "tokens", "list", "alice"]).output
+    assert run(args=["permjwt", "tokens", "revoke", "alice", made["id"]]).output == "Revoked 1 token of alice.\n"
+    assert run(args=["permjwt", "logout", "alice"]).output == "Ended 1 session of alice.\n"
+    assert client.get("/reports", headers=login).status_code == 401
+
+    refused = run(args=["permjwt", "disable", "alice"])
+    assert (refused.exit_code, "keeps its users elsewhere" in refused.output) == (1, True)
+    assert run(args=["permjwt", "sessions", "bob"]).output == "Error: There is no user 'bob'.\n"
