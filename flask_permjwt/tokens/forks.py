@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 from weakref import WeakMethod
 
@@ -24,5 +25,5 @@ def _call_all() -> None:
             method()
 
 
-if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+with suppress(AttributeError):  # there is no fork on Windows
     os.register_at_fork(after_in_child=_call_all)

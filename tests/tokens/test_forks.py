@@ -27,6 +27,15 @@ def test_what_was_asked_for_is_called_in_the_child_and_not_in_the_parent():
     assert notes.forks == 0
 
 
+def test_all_that_live_are_called_and_one_that_just_went_is_passed_over(monkeypatch):
+    first, second, third = Notes(), Notes(), Notes()
+    methods = {forks.WeakMethod(one.note) for one in (first, second, third)}
+    monkeypatch.setattr(forks, "_methods", methods)
+    del third
+    forks._call_all()
+    assert (len(methods), first.forks, second.forks) == (3, 1, 1)
+
+
 def test_whose_object_is_gone_is_not_called_and_not_kept():
     before = len(forks._methods)
     notes = [Notes() for _ in range(10)]
