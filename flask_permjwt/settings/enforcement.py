@@ -17,8 +17,8 @@ class EnforcementSettings:
         4096,
         kinds.count,
         "How many verified access tokens each process remembers, so that their next request costs a look-up; 0 "
-        "for none. What comes in a header of more than 8 KiB is not remembered. Time and permissions are judged "
-        "on every request all the same.",
+        "for none. A header of more than 8 KiB is remembered only where its token fills it. Time and permissions "
+        "are judged on every request all the same.",
     )
     permissions_in_token: bool | str = setting(
         "auto",

@@ -4,9 +4,11 @@ Remembered is what does not change about a token: that its signature was right, 
 expired, revoked or allowed to do something is judged on every request.
 """
 
+import sys
 from typing import Final, Generic, TypeVar
 
 LONGEST: Final = 8 * 1024
+ANY_LENGTH: Final = sys.maxsize
 
 ValueT = TypeVar("ValueT")
 
@@ -16,8 +18,7 @@ class BoundedCache(Generic[ValueT]):
 
     There are two generations, each of half the size. What is asked for moves to the younger one; when that is
     full, it becomes the older one, and what stood there is forgotten. So a flood of texts that come once costs
-    each of them one insertion and nothing else, whatever the size, and pushes out nothing that is in use. Texts of
-    more than 8 KiB are not remembered: around one good token, a header may be of any length and differ each time.
+    each of them one insertion and nothing else, whatever the size, and pushes out nothing that is in use.
 
     Every step is one operation on a dictionary: of threads that meet here, one may do its work again, and none
     sees anything but what was put. What one forgets, another may be just moving, and bring back: to forget all for
@@ -25,11 +26,14 @@ class BoundedCache(Generic[ValueT]):
 
     Args:
         size: values at most; 0 remembers nothing.
+        longest: characters of a text that is remembered, at most: around one good token, what comes in a request
+            may be of any length and differ each time.
     """
 
-    __slots__ = ("_half", "_older", "_two", "younger")
+    __slots__ = ("_half", "_longest", "_older", "_two", "younger")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, longest: int = LONGEST) -> None:
+        self._longest: Final = longest
         self._half: Final = size // 2 if size > 1 else size
         self._two: Final = size > 1
         self.younger: dict[str, ValueT] = {}
@@ -50,7 +54,7 @@ class BoundedCache(Generic[ValueT]):
 
     def put(self, text: str, value: ValueT) -> None:
         """Remember a value, unless its text is too long."""
-        if len(text) > LONGEST:
+        if len(text) > self._longest:
             return
         younger = self.younger
         if len(younger) >= self._half:

@@ -16,7 +16,7 @@ from flask_permjwt.accounts.feeds.freshness import Freshness
 from flask_permjwt.errors import CsrfError, ExpiredTokenError, InvalidTokenError, MissingTokenError, OutdatedError
 from flask_permjwt.policy.principal import Principal
 from flask_permjwt.settings import Settings
-from flask_permjwt.tokens.cache import BoundedCache
+from flask_permjwt.tokens.cache import ANY_LENGTH, LONGEST, BoundedCache
 from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
 from flask_permjwt.tokens.personal import PREFIX
@@ -135,10 +135,12 @@ class AccessTokens:
         self._monotonic: Final = monotonic
         # A header that was seen before need not be parsed again: its very text is the key.
         self._size: Final = size
-        self._by_header: BoundedCache[SeenToken] = BoundedCache(size)
+        # A token of many permissions is long; what stands around it need not be.
+        self._before_token: Final = len(f"{settings.header_type} " if settings.header_type else "")
+        self._by_header: BoundedCache[SeenToken] = BoundedCache(size, longest=ANY_LENGTH)
         # So for a Cookie header; but that may change with every request while the token in it stays.
         self._by_line: Final[BoundedCache[SeenToken]] = BoundedCache(size)
-        self._by_cookie: Final[BoundedCache[SeenToken]] = BoundedCache(size)
+        self._by_cookie: Final[BoundedCache[SeenToken]] = BoundedCache(size, longest=ANY_LENGTH)
         self.vary: Final = _vary(settings)
         """What responses depend on besides Cookie (RFC 9110 section 12.5.5)."""
         self.vary_with_cookies: Final = ("Cookie", *self.vary)
@@ -177,7 +179,8 @@ class AccessTokens:
                 remembered = self._by_header  # before: what is forgotten meanwhile takes this one along
                 seen = self._verify_any(credential.token, request.remote_addr)
                 principal = self._judge(seen, remembered, header)
-                remembered.put(header, seen)
+                if len(header) <= max(LONGEST, self._before_token + len(credential.token)):
+                    remembered.put(header, seen)
                 return principal, seen.token, _HEADER
         if self._tickets is not None and "ticket=" in request.environ.get("QUERY_STRING", ""):
             token = self._tickets.of(request)
@@ -237,7 +240,7 @@ class AccessTokens:
     def forget(self) -> None:
         """Forget what came in headers, because a key of another issuer is gone."""
         # Another one, and not this one emptied: a thread may be just moving or adding something.
-        self._by_header = BoundedCache(self._size)
+        self._by_header = BoundedCache(self._size, longest=ANY_LENGTH)
 
     def _verify_any(self, text: str, address: str | None) -> SeenToken:
         """Verify a token that came in the header: ours, a personal one, or of another issuer that is taken."""

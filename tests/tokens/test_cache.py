@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_permjwt.tokens.cache import BoundedCache
+from flask_permjwt.tokens.cache import ANY_LENGTH, BoundedCache
 
 
 @given(size=st.integers(0, 12), asked=st.lists(st.integers(0, 20)))
@@ -103,3 +103,9 @@ def test_a_text_longer_than_any_header_has_to_be_is_not_remembered():
     for text in ("a" * 8192, "b" * 8193):
         cache.put(text, "token")
     assert (cache.get("a" * 8192), cache.get("b" * 8193), len(cache)) == ("token", None, 1)
+
+
+def test_where_texts_of_any_length_are_good_a_long_one_is_remembered():
+    cache = BoundedCache(8, longest=ANY_LENGTH)
+    cache.put("b" * 100_000, "token")
+    assert cache.get("b" * 100_000) == "token"

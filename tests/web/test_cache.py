@@ -65,6 +65,29 @@ def test_a_signature_is_verified_once(make, bearer, verified):
     assert len(verified) == 1
 
 
+@pytest.mark.parametrize("settings", [{}, {"header_type": ""}], ids=["with a scheme", "without"])
+def test_a_token_of_a_thousand_permissions_is_verified_once(make, bearer, verified, settings):
+    app = make(**settings)
+    client, options = app.test_client(), bearer(app, "a", *(f"res{number}:r" for number in range(1000)))
+    token = options["headers"]["Authorization"].removeprefix("Bearer ")
+    assert len(token) > 8 * 1024
+    header = token if settings else f"Bearer {token}"
+    for _ in range(5):
+        assert client.get("/read", headers={"Authorization": header}).status_code == 200
+    assert len(verified) == 1
+
+
+def test_what_is_padded_around_a_token_is_not_remembered(make, bearer):
+    app = make()
+    client, options = app.test_client(), bearer(app, "a")
+    header = options["headers"]["Authorization"]
+    padded = header.replace(" ", " " * (8 * 1024))
+    assert client.get("/read", headers={"Authorization": padded}).status_code == 200
+    assert remembered(app) == 0
+    assert client.get("/read", headers={"Authorization": header}).status_code == 200
+    assert remembered(app) == 1
+
+
 def test_without_a_cache_it_is_verified_each_time(make, bearer, verified):
     app = make(token_cache_size=0)
     client, options = app.test_client(), bearer(app, "a")
