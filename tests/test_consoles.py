@@ -11,28 +11,22 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 from callers import Caller
-from pages import PAGES, ROOT, blocks, commands, play
+from pages import PAGES, ROOT, blocks, play, steps
 
 ELSEWHERE = {"tutorial", "gunicorn", "flask-migrate"}
 PLAYED = {page.stem: page for page in PAGES if blocks(page, "console") and page.stem not in ELSEWHERE}
 USER = ["create-user", "alice", "--permission", "reports:read", "--password", "correct horse battery staple"]
 _MAKE = re.compile(r"(?:\w+=\S+ )*make ([^#]*)")
-_PIP = re.compile(r"flask-permjwt\[([\w,]+)\]")
 
 pytestmark = pytest.mark.skipif(
     any(shutil.which(tool) is None for tool in ("bash", "curl", "make")), reason="needs bash, curl and make"
 )
-
-
-def steps(page):
-    return [step for block in blocks(page, "console") for step in commands(block)]
 
 
 @pytest.fixture
@@ -99,6 +93,7 @@ def instead(line):
 def test_what_the_readme_types_gives_what_it_shows(tmp_path, environment, venv, serve, port):
     readme = PLAYED["README"]
     (tmp_path / "app.py").write_text(blocks(readme, "python")[0])
+    assert len(steps(readme)) > 8
     [start] = [line for line, _ in steps(readme) if line.endswith("=tell-me-an-iris make demo")]
     home = {"VENV": str(venv), "PORT": str(port), "FLASK_EXAMPLE_INSTANCE_PATH": str(tmp_path / "instance")}
     where = f"http://127.0.0.1:{port}/public/info/"
@@ -130,12 +125,6 @@ def test_what_a_page_types_gives_what_it_shows(name, tmp_path, environment, serv
         guess = {"username": "alice", "password": "a guess"}
         assert Caller(port).ask("POST", "/auth/login", body=guess).status == 401
     play(lines, tmp_path, environment, change)
-
-
-def test_each_extra_that_is_installed_is_one():
-    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    named = {extra for page in PAGES for found in _PIP.findall(page.read_text()) for extra in found.split(",")}
-    assert named <= set(known)
 
 
 def test_every_page_with_a_shell_is_typed_somewhere():

@@ -56,7 +56,7 @@ def test_every_command_that_is_named_outside_of_what_is_executed_is_one(page):
         context = click.Context(command)
         command.make_parser(context).parse_args(given)
     known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert {extra for found in _EXTRAS.findall(prose) for extra in found.split(",")} <= set(known)
+    assert {extra for found in _EXTRAS.findall(page.read_text()) for extra in found.split(",")} <= set(known)
     targets = (ROOT / "Makefile").read_text()
     assert [name for name in _TARGETS.findall(prose) if f"\n{name}:" not in targets] == []
 

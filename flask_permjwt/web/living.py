@@ -9,7 +9,7 @@ ObjectT = TypeVar("ObjectT")
 class Living(Generic[ObjectT]):
     """Safe under threads without a lock, while objects come and go: each step is one operation on a set.
 
-    That of the standard library is gone through one by one, which meets what other threads do meanwhile.
+    ``weakref.WeakSet`` is gone through one by one, which meets what other threads do meanwhile.
     """
 
     __slots__ = ("_references",)

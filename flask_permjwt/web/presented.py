@@ -133,9 +133,9 @@ class AccessTokens:
             outside.on_dropped = self.forget
         self._clock: Final = clock
         self._monotonic: Final = monotonic
-        # A header that was seen before need not be parsed again: its very text is the key.
         self._size: Final = size
-        # A token of many permissions is long; what stands around it need not be.
+        # A header that was seen before need not be parsed again: its very text is the key. A token of many
+        # permissions is long; what stands around it need not be.
         self._before_token: Final = len(f"{settings.header_type} " if settings.header_type else "")
         self._by_header: BoundedCache[SeenToken] = BoundedCache(size, longest=ANY_LENGTH)
         # So for a Cookie header; but that may change with every request while the token in it stays.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from callers import PASSWORD, Caller
-from pages import PAGES, ROOT, blocks, commands, files, play
+from pages import PAGES, ROOT, files, play, steps
 from werkzeug.serving import make_server
 
 
@@ -55,9 +55,8 @@ class Recipe:
 
     def play(self, change=lambda command: command):
         """Type what the page's console blocks type, and compare what is printed."""
-        steps = [step for block in blocks(self.page, "console") for step in commands(block)]
-        assert steps
-        play(steps, self.folder, self.environment, change)
+        assert steps(self.page)
+        play(steps(self.page), self.folder, self.environment, change)
 
     def make_users(self, **users):
         """Make the tables, and users with their permissions."""

@@ -49,6 +49,11 @@ def commands(text):
     return found
 
 
+def steps(page):
+    """Return what ``commands`` finds in all console blocks of a page."""
+    return [step for block in blocks(page, "console") for step in commands(block)]
+
+
 def matches(printed, shown):
     """Compare an output with the one in the docs, in which ``...`` stands for anything.
 
@@ -63,17 +68,17 @@ def names(page):
     return str(page.relative_to(ROOT))
 
 
-def play(steps, folder, environment, change=lambda command: command):
+def play(typed, folder, environment, change=lambda command: command):
     """Type commands into a shell, and assert that each prints what it is said to print.
 
     Args:
-        steps: what ``commands`` returned.
+        typed: what ``steps`` or ``commands`` returned.
         folder: where.
         environment: of the shell.
         change: what is typed in place of a command.
     """
     script = []
-    for command, _ in steps:
+    for command, _ in typed:
         if not _PIP.match(command):  # it is installed: this is its test
             script.append(change(command))
         script.append("printf '\\n<<END>>\\n'")
@@ -88,8 +93,8 @@ def play(steps, folder, environment, change=lambda command: command):
     )
     assert status == 0, output.decode()
     outputs = output.decode().replace("\r\n", "\n").split("<<END>>\n")
-    assert len(outputs) == len(steps) + 1
-    for (command, shown), printed in zip(steps, outputs, strict=False):
+    assert len(outputs) == len(typed) + 1
+    for (command, shown), printed in zip(typed, outputs, strict=False):
         lines = _without_empty(printed.splitlines())
         assert matches(lines, _without_empty(shown)), f"$ {command}\n{lines}"
 
