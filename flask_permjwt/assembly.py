@@ -33,7 +33,7 @@ from flask_permjwt.signing import app_keys, settings_key
 from flask_permjwt.tokens.codec import TokenCodec
 from flask_permjwt.tokens.keys import derive_secret
 from flask_permjwt.web.denials import note_denial
-from flask_permjwt.web.finish import Finisher
+from flask_permjwt.web.finish import register_finish
 from flask_permjwt.web.hook import register_hook
 from flask_permjwt.web.metadata import ResourceMetadata
 from flask_permjwt.web.presented import AccessTokens
@@ -150,8 +150,7 @@ def assemble(app: Flask, shared: Shared) -> None:
         finder: WithFormerTokens | AccessTokens = WithFormerTokens(tokens, former, settings, transport)
     else:
         finder = tokens
-    finisher = Finisher(app)
-    app.extensions[EXTENSION] = AppState(
+    app.extensions[EXTENSION] = state = AppState(
         settings=settings,
         clock=shared.clock,
         codec=codec,
@@ -194,7 +193,6 @@ def assemble(app: Flask, shared: Shared) -> None:
         transport=transport,
         tokens=finder,
         table=PolicyTable(app, default_deny=settings.default_deny),
-        finish_later=finisher.needed,
         resource_metadata=ResourceMetadata(app, settings),
         renewals=renewals,
         tickets=tickets,
@@ -204,7 +202,9 @@ def assemble(app: Flask, shared: Shared) -> None:
     if "sqlalchemy" in app.extensions:
         with app.app_context():
             check_pool(shared.db, shared.models.change)
-    register_hook(app, finisher)
+    register_hook(app, state)
+    if finder.vary or settings.cookies or tickets is not None:
+        register_finish(app, state)
     register_account_errors(app)
     register_templates(app)
     app.cli.add_command(permjwt_cli)

@@ -52,7 +52,7 @@ def _from_cookies(app: AppState, request: Request, accepted: tuple[TokenType, ..
     """Try each cookie in turn: an access cookie that ran out must not hide a good refresh cookie."""
     refusal: AuthError = MissingTokenError("A token is needed: in the header, in the body or in a cookie.")
     if app.settings.cookies:
-        request_state().vary_on("Cookie")
+        request_state().depends_on(("Cookie",))
     found = {
         TokenType.ACCESS: app.transport.from_access_cookie,
         TokenType.REFRESH: app.transport.from_refresh_cookie,

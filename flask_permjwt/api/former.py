@@ -84,7 +84,7 @@ def _find(app: AppState, former: FormerTokens, *, access: bool) -> Iterator[Cred
         return
     if not app.settings.cookies:
         return
-    request_state().vary_on("Cookie")
+    request_state().depends_on(("Cookie",))
     settings, config = app.settings, former.config
     names = [(config.refresh_cookie, settings.refresh_cookie_name)]
     if access:

@@ -77,6 +77,10 @@ class StandInTokens:
         self.vary: Final = state.tokens.vary
         self.vary_with_cookies: Final = state.tokens.vary_with_cookies
 
+    def known(self, state: RequestState, incoming: Request) -> Principal | None:
+        """Return who the request acts for, as ``AccessTokens.known``; for a stand-in, ``of`` says it."""
+        return None if KEY in incoming.environ else self._real.known(state, incoming)
+
     def of(self, incoming: Request) -> tuple[Principal, VerifiedToken, Source]:
         """Return who the request acts for, as ``AccessTokens.of``; what a header says wins."""
         stand_in = _stand_in_of(incoming, self._state)

@@ -137,7 +137,7 @@ def _refuse_public(target: object) -> None:
 def wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
     """Return a function that enforces a guard, unless the hook has, and calls another; nothing else is marked."""
     wrapper: AnyCallable
-    fills = bool(guard.fields)
+    fills, context_of_request = bool(guard.fields), CONTEXT.get
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
@@ -151,11 +151,16 @@ def wrap(guard: Guard, function: AnyCallable) -> AnyCallable:
 
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            if fills or not _is_decided(wrapper):
+            # What _is_decided tells, without a call: every request to a guarded view comes by here.
+            context = context_of_request(None)
+            state = None if context is None else context.request.__dict__.get(REQUEST_KEY)
+            if fills or state is None or wrapper not in state.decided:
                 _enforce_call(wrapper, guard, function, args, kwargs)
+            else:
+                state.decided -= itself
             return function(*args, **kwargs)
 
-        wrapper = guarded
+        wrapper, itself = guarded, frozenset({guarded})
     add_marks(wrapper, guard=guard, enforces=guard)
     return wrapper
 

@@ -1,111 +1,101 @@
 """The end of a request: its access cookie is renewed if that is due, and caches are told what it depended on."""
 
-import logging
-from copy import copy
-from typing import Final
+# Or the annotations of the inner functions would be evaluated for every request.
+from __future__ import annotations
 
-from flask import Flask, Request, Response, request
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_set_header
 
 from flask_permjwt.errors import TokenTooLargeError
 from flask_permjwt.policy.principal import Principal
-from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, RequestState, run_after_request
+from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, AppState, RequestState
 
-_log = logging.getLogger("flask_permjwt")
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_log: Final = logging.getLogger("flask_permjwt")
+
+Lines = list[tuple[str, str]]
+"""Header lines, as WSGI has them (PEP 3333)."""
 
 
-class Finisher:
-    """Runs at the end of the requests that need it, and costs the others nothing.
+def register_finish(app: Flask, app_state: AppState) -> None:
+    """Finish every response of an app, when nothing in Flask can change it any more.
 
-    Flask calls every after-request function of an app for every request: ours is none of these unless the app has
-    some of its own.
-
-    Args:
-        app: whose requests are finished.
+    Flask looks at each function that is to run after a request for being a coroutine, and Werkzeug copies each
+    header of a response: together that is more than all the rest of a request with a cookie.
     """
+    serve, context_of_request = app.wsgi_app, CONTEXT.get
 
-    def __init__(self, app: Flask) -> None:
-        self._app: Final = app
-        self._functions: Final = app.after_request_funcs
-        self._is_registered = False
-        self.is_prepared = False
-        """Whether the first request has come."""
+    def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        def start(status: str, lines: Lines, exc_info: Any = None) -> Callable[[bytes], object]:
+            try:
+                state: RequestState | None = context_of_request().request.__dict__.get(REQUEST_KEY)
+            except (LookupError, RuntimeError):
+                state = None  # what is wrapped in between may answer without Flask
+            # Of another app, where that is asked within a request of its own.
+            if state is not None and (state.vary or state.ticket_came) and state.app is app_state:
+                # The lines may be those of a response that everybody is given: they stay as they are.
+                if state.ticket_came or state.renews:
+                    lines = _for_one(lines, state)
+                if state.vary:
+                    lines = _varied(lines, state.vary)
+            return start_response(status, lines, exc_info) if exc_info else start_response(status, lines)
 
-    def prepare(self) -> None:
-        """Run after every request of an app with functions of its own: one may ask who the request acts for."""
-        if not self._app._got_first_request:  # noqa: SLF001  # nothing public tells
-            return  # hooks that somebody runs while the app is made: more functions may come
-        # Several first requests may be here at once: a copy is looked at, and what is written stays the same.
-        if any(list(self._functions.values())):
-            own = self._functions.get(None, ())
-            if finish_response not in own:
-                # Flask looks here when the response is there. A new list: another thread may be going through it.
-                self._functions[None] = [finish_response, *own]
-            # Only now: who sees this relies on that list.
-            self._is_registered = True
-        self.is_prepared = True
+        return serve(environ, start)
 
-    def needed(self, incoming: Request) -> None:
-        """Run after a request: last, whatever else runs then."""
-        if not self._is_registered:
-            run_after_request(incoming, _finish_last)
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]  # as Flask's documentation has it
 
 
-def _finish_last(response: Response) -> Response:
-    waiting = CONTEXT.get()._after_request_functions  # noqa: SLF001  # the public face only adds to it
-    if waiting[-1] is not _finish_last:
-        # What the view asked for may put another response in place of this one.
-        waiting.append(_finish_last)
-        return response
-    return finish_response(response)
+def _for_one(lines: Lines, state: RequestState) -> Lines:
+    """Keep a response out of caches that a ticket was used up for, or that renews somebody's cookie."""
+    if state.ticket_came:
+        # And its address out of the Referer of what it leads to.
+        lines = _with(lines, ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
+    cookies = _renewed(lines, state, state.principal) if state.renews and state.principal is not None else []
+    # RFC 9111 section 7.3
+    return [*_with(lines, ("Cache-Control", "no-store")), *cookies] if cookies else lines
 
 
-def finish_response(response: Response) -> Response:
-    """Renew the access cookie where that is due, and tell caches what the response depends on.
-
-    Vary is RFC 9110 section 12.5.5.
-    """
-    state: RequestState | None = CONTEXT.get().request.__dict__.get(REQUEST_KEY)
-    if state is not None:
-        if state.renews and state.principal is not None:
-            response = _renew(response, state, state.principal)
-        for header in state.vary:
-            _vary_on(response, header)
-    return response
-
-
-def _vary_on(response: Response, header: str) -> None:
-    headers = response.headers
-    # Werkzeug's own look-up costs several times as much, and every request with a cookie pays it.
-    for name, _ in headers:
-        if len(name) == 4 and name.lower() == "vary":  # noqa: PLR2004  # letters in Vary
-            # Werkzeug's own property reads one of several lines, and writes that one in place of all.
-            named = parse_set_header(", ".join(headers.getlist("Vary")))
-            named.add(header)
-            headers["Vary"] = named.to_header()
-            return
-    headers.add("Vary", header)
-
-
-def _renew(response: Response, state: RequestState, principal: Principal) -> Response:
+def _renewed(lines: Lines, state: RequestState, principal: Principal) -> Lines:
+    """Return the lines that renew the access cookie; none where that cannot be, or the view sets it itself."""
     app = state.app
-    if app.transport.sets_access_cookie(response):
-        return response
+    if app.transport.sets_access_cookie(Headers(lines)):
+        return []
     # The view itself may have revoked it.
     if state.token is None or not app.tokens.is_good(state.token):
-        return response
+        return []
     tokens = app.accounts.renew(principal)
     if tokens is None:
-        return response
-    # The view may give one response to everybody: a cookie that is written to it would go to whoever asks next.
-    own = copy(response)
-    own.headers = Headers(response.headers)
+        return []
+    carrier = Response()
     try:
-        app.transport.attach_cookies(own, tokens, request.script_root, "")
+        app.transport.attach_cookies(carrier, tokens, request.script_root, "")
     except TokenTooLargeError as error:
         _log.warning("a cookie was not renewed: %s", error)
-        return response
-    # No cache may give one user's cookie to another (RFC 9111 section 7.3).
-    own.headers["Cache-Control"] = "no-store"
-    return own
+        return []
+    return [("Set-Cookie", one) for one in carrier.headers.getlist("Set-Cookie")]
+
+
+def _varied(lines: Lines, named: tuple[str, ...]) -> Lines:
+    """Say that the response depends on headers of the request (RFC 9110 section 12.5.5)."""
+    for name, _ in lines:
+        if len(name) == 4 and name.lower() == "vary":  # noqa: PLR2004  # letters in Vary
+            break
+    else:
+        return [*lines, ("Vary", ", ".join(named))]
+    # Of several lines, some caches read one.
+    all_named = parse_set_header(", ".join(Headers(lines).getlist("Vary")))
+    all_named.update(named)
+    return _with(lines, ("Vary", all_named.to_header()))
+
+
+def _with(lines: Lines, *added: tuple[str, str]) -> Lines:
+    """Put lines in the place of those of the same names."""
+    names = {name.lower() for name, _ in added}
+    return [*[one for one in lines if one[0].lower() not in names], *added]

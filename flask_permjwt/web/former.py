@@ -29,6 +29,7 @@ class WithFormerTokens:
         self._former: Final = former
         self._settings: Final = settings
         self._transport: Final = transport
+        self.known: Final = real.known
         self.vary: Final = real.vary
         self.vary_with_cookies: Final = real.vary_with_cookies
 

@@ -7,15 +7,16 @@ from flask import Flask, Request, Response
 from flask_permjwt.policy.decision import Denied, decide
 from flask_permjwt.policy.requirements import NO_VALUES
 from flask_permjwt.web.connections import principal_of
-from flask_permjwt.web.finish import Finisher
 from flask_permjwt.web.identity import refused, resolve_now, routed_values
+from flask_permjwt.web.marks import DECLARED
+from flask_permjwt.web.plain import spare_the_look
 from flask_permjwt.web.refusals import Refusals
 from flask_permjwt.web.responses import http_error
-from flask_permjwt.web.state import AFTER_KEY, CONTEXT, REQUEST_KEY, RequestState, app_state
+from flask_permjwt.web.state import CONTEXT, REQUEST_KEY, AppState, RequestState
 
 
 def make_hook(  # noqa: C901  # every request pays for a call
-    app: Flask, finisher: Finisher
+    app: Flask, app_state: AppState
 ) -> Callable[[], Response | None]:
     """Make the function that runs before every request of an app, with everything at hand that it needs.
 
@@ -23,39 +24,41 @@ def make_hook(  # noqa: C901  # every request pays for a call
     Flask's automatic answer to OPTIONS (a CORS preflight) is let through; a view that handles OPTIONS itself is
     guarded as for any method.
     """
-    state_of_app = app_state(app)
-    table, clock, refusals = state_of_app.table, state_of_app.clock, Refusals(app)
+    table, clock, refusals = app_state.table, app_state.clock, Refusals(app)
     context_of_request = CONTEXT.get
 
     def enforce_request() -> Response | None:  # noqa: C901, PLR0912  # as above
-        context = context_of_request()
-        incoming: Request = context.request
-        if not finisher.is_prepared:
-            finisher.prepare()
+        incoming: Request = context_of_request().request
         rule = incoming.url_rule
         if rule is None:
             return None
         method = incoming.method
         if method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return None
-        entry = table.entry(rule.endpoint, method)
-        need, attributes = entry.need, incoming.__dict__
+        endpoint = rule.endpoint
+        # The count first: entries that are compiled anew in between are good for it too.
+        entry = table.entries.get((endpoint, method)) if table.compiled_at == DECLARED[0] else None
+        if entry is None or entry.view is not app.view_functions.get(endpoint):
+            entry = table.entry(endpoint, method)
+        attributes = incoming.__dict__
         state: RequestState | None = attributes.get(REQUEST_KEY)
-        if need is None:  # who it acts for may first be asked in a thread, as run_after_request tells
-            attributes[AFTER_KEY] = context._after_request_functions  # noqa: SLF001  # likewise
         if state is None:
-            if need is None and not entry.wrappers and not entry.fills:
+            if entry.is_open:
                 return None
-            state = attributes[REQUEST_KEY] = RequestState(state_of_app)
+            state = attributes[REQUEST_KEY] = RequestState()
+            state.app = app_state
         state.entry = entry
         if entry.fills and not table.values_may_change:
             state.routed = dict(incoming.view_args or {})
+        need = entry.need
         if need is None:
             state.decided = entry.wrappers
             return None
         principal = state.principal
         if principal is None:
-            principal = resolve_now(state, incoming)
+            principal = app_state.tokens.known(state, incoming)
+            if principal is None:
+                principal = resolve_now(state, incoming)
         exact = entry.exact
         if exact is None or principal.subject is None or not exact <= principal.grants.exact:
             if entry.is_live and principal.subject is not None:
@@ -66,14 +69,10 @@ def make_hook(  # noqa: C901  # every request pays for a call
             decision = decide(principal, need, values, entry.max_age, now)
             if isinstance(decision, Denied):
                 error = refused(state, decision)
-                response = refusals.response(error, state.vary)
+                response = refusals.response(error)
                 if response is None:
-                    if state.vary:
-                        state.finish_later(incoming)
                     raise http_error(error) from None
                 return response
-        if state.vary:
-            state.finish_later(incoming)
         state.enforced = True
         state.decided = entry.wrappers
         return None
@@ -81,6 +80,9 @@ def make_hook(  # noqa: C901  # every request pays for a call
     return enforce_request
 
 
-def register_hook(app: Flask, finisher: Finisher) -> None:
+def register_hook(app: Flask, app_state: AppState) -> None:
     """Run before any other before-request function."""
-    app.before_request_funcs.setdefault(None, []).insert(0, make_hook(app, finisher))
+    hook = make_hook(app, app_state)
+    app.before_request_funcs.setdefault(None, []).insert(0, hook)
+    app_state.table.plain.add(hook)
+    spare_the_look(app, app_state.table.plain)

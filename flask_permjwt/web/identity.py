@@ -42,8 +42,6 @@ def resolve(state: RequestState) -> Principal:
         incoming = _current_request()
         with _at_home():
             principal = principal_of(state, incoming) if is_live(incoming) else resolve_now(state, incoming)
-        if state.vary:
-            state.finish_later(incoming)
     return principal
 
 
@@ -57,10 +55,7 @@ def _at_home() -> AbstractContextManager[object]:
 
 
 def resolve_now(state: RequestState, incoming: Request) -> Principal:
-    """Find out who a request acts for that was not asked about before.
-
-    The caller has ``state.vary`` told to caches: ``finish_later`` does, unless the answer is there.
-    """
+    """Find out who a request acts for that was not asked about before."""
     app = state.app
     tokens = app.tokens
     try:
@@ -80,7 +75,7 @@ def resolve_now(state: RequestState, incoming: Request) -> Principal:
                 state.token = token
     found = tokens.vary_with_cookies if by_cookie else tokens.vary
     if found:
-        state.vary = (*state.vary, *[one for one in found if one not in state.vary]) if state.vary else found
+        state.depends_on(found)
     state.principal = principal
     return principal
 

@@ -4,9 +4,9 @@ Remembered are a signature and what the token says. Time and the CSRF value are 
 revoked or changed, whenever anything was since the last time.
 """
 
-import hmac
 import time
 from dataclasses import dataclass, replace
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, Protocol
 
 from flask import Request
@@ -21,7 +21,8 @@ from flask_permjwt.tokens.clock import Clock
 from flask_permjwt.tokens.codec import TokenCodec, TokenType, VerifiedToken
 from flask_permjwt.tokens.personal import PREFIX
 from flask_permjwt.tokens.revocation import Standing
-from flask_permjwt.web.transports import Source, Transport
+from flask_permjwt.web.state import RequestState
+from flask_permjwt.web.transports import SAFE_METHODS, Source, Transport
 
 if TYPE_CHECKING:
     from flask_permjwt.accounts.outside import OutsideTokens
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _NEVER: Final = -1
 # Read on every request; an attribute of an enumeration costs more.
 _HEADER: Final = Source.HEADER
+_COOKIE: Final = Source.COOKIE
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +69,10 @@ class TokenFinder(Protocol):
     @property
     def vary_with_cookies(self) -> tuple[str, ...]:
         """What those depend on for which cookies were looked at."""
+        ...
+
+    def known(self, state: RequestState, request: Request, /) -> Principal | None:
+        """Return who a request acts for, and note it, if all that it brings was seen before."""
         ...
 
     def of(self, request: Request, /) -> tuple[Principal, VerifiedToken, Source]:
@@ -121,6 +127,9 @@ class AccessTokens:
         self._leeway: Final = settings.leeway
         self._header_key: Final = transport.header_key
         self._csrf_key: Final = transport.csrf_key
+        self._csrf_protect: Final = settings.csrf_protect
+        # Where cookies are renewed, it takes a closer look.
+        self._takes_known_cookies: Final = settings.cookies and not settings.cookie_sliding
         self._transport: Final = transport
         self._codec: Final = codec
         self._freshness: Final = freshness
@@ -146,6 +155,41 @@ class AccessTokens:
         self.vary_with_cookies: Final = ("Cookie", *self.vary)
         """What those depend on for which cookies were looked at."""
 
+    def known(self, state: RequestState, request: Request) -> Principal | None:
+        """Return who a request acts for, and note it, if what it brings was seen before and nothing has changed.
+
+        That is all that most requests pay for; ``of`` says it of all others, and None here says nothing of them.
+        """
+        environ = request.environ
+        header = environ.get(self._header_key)
+        if header:
+            seen = self._by_header.younger.get(header)
+        elif self._takes_known_cookies and "ticket=" not in environ.get("QUERY_STRING", ""):
+            seen = self._by_line.younger.get(environ.get("HTTP_COOKIE", ""))
+        else:
+            return None
+        if seen is None:
+            return None
+        freshness, (epoch, principal) = self._freshness, seen.judged
+        if not (
+            seen.starts <= self._clock() < seen.ends
+            and freshness.next_at > self._monotonic() < seen.holds_until
+            and freshness.host.counter[0] == freshness.seen_at_host
+            and epoch == self._state.epoch
+        ):
+            return None
+        if header:
+            state.source, vary = _HEADER, self.vary
+        else:
+            if self._csrf_protect and request.method not in SAFE_METHODS:
+                repeated = environ.get(self._csrf_key, "").encode("latin-1", "replace")
+                if not seen.csrf or not compare_digest(seen.csrf, repeated):
+                    return None
+            state.source, vary = _COOKIE, self.vary_with_cookies
+        state.vary += vary
+        state.principal = principal
+        return principal
+
     def of(self, request: Request) -> tuple[Principal, VerifiedToken, Source]:
         """Return who the request acts for, by which token, and where that was found.
 
@@ -161,19 +205,9 @@ class AccessTokens:
         """
         header = request.environ.get(self._header_key)
         if header:
-            seen = self._by_header.younger.get(header) or self._by_header.get(header)
-            if seen is not None:
-                # What _judge does, for the case that nothing has changed, without a call: every request pays it.
-                freshness, (epoch, principal) = self._freshness, seen.judged
-                if (
-                    seen.starts <= self._clock() < seen.ends
-                    and freshness.next_at > self._monotonic() < seen.holds_until
-                    and freshness.host.counter[0] == freshness.seen_at_host
-                    and epoch == self._state.epoch
-                ):
-                    return principal, seen.token, _HEADER
-                if seen.is_signed or self._still_holds(seen):
-                    return self._judge(seen, self._by_header, header), seen.token, _HEADER
+            seen = self._by_header.get(header)
+            if seen is not None and (seen.is_signed or self._still_holds(seen)):
+                return self._judge(seen, self._by_header, header), seen.token, _HEADER
             credential = self._transport.from_header(request)
             if credential is not None:
                 remembered = self._by_header  # before: what is forgotten meanwhile takes this one along
@@ -213,8 +247,10 @@ class AccessTokens:
         line = request.environ.get("HTTP_COOKIE")
         if not line:
             raise MissingTokenError
-        seen = self._by_line.younger.get(line) or self._by_line.get(line)
-        if seen is None:
+        seen = self._by_line.get(line)
+        if seen is not None:
+            principal = self._judge(seen, self._by_line, line)
+        else:
             credential = self._transport.from_access_cookie(request)
             if credential is None:
                 raise MissingTokenError
@@ -223,16 +259,6 @@ class AccessTokens:
             principal = self._judge(seen, self._by_cookie, text)
             self._by_cookie.put(text, seen)
             self._by_line.put(line, seen)
-        else:
-            # As for a header.
-            freshness, (epoch, principal) = self._freshness, seen.judged
-            if not (
-                seen.starts <= self._clock() < seen.ends
-                and self._monotonic() < freshness.next_at
-                and freshness.host.counter[0] == freshness.seen_at_host
-                and epoch == self._state.epoch
-            ):
-                principal = self._judge(seen, self._by_line, line)
         if self._transport.needs_csrf(request):
             _check_csrf(seen.csrf, request.environ.get(self._csrf_key, ""))
         return principal, seen.token, Source.COOKIE
@@ -336,7 +362,7 @@ def check_csrf(transport: Transport, request: Request, token: VerifiedToken) -> 
 
 
 def _check_csrf(bound: bytes, repeated: str) -> None:
-    if not bound or not hmac.compare_digest(bound, repeated.encode("latin-1", "replace")):
+    if not bound or not compare_digest(bound, repeated.encode("latin-1", "replace")):
         raise CsrfError
 
 

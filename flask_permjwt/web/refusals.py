@@ -30,34 +30,31 @@ class Refusals:
         self._app: Final = app
         self._is_ours: bool | None = None
         # The few errors that say the same whoever caused them.
-        self._written: Final[dict[tuple[type[AuthError], str, tuple[str, ...]], _Written]] = {}
+        self._written: Final[dict[tuple[type[AuthError], str], _Written]] = {}
 
-    def response(self, error: AuthError, vary: tuple[str, ...] = ()) -> Response | None:
+    def response(self, error: AuthError) -> Response | None:
         """Return what Flask would answer when the error was raised; None when it must be raised.
 
         Asked only while a request is served: then the app's error handlers are final.
 
         Args:
             error: why the request is refused.
-            vary: the headers of the request that this depends on (RFC 9110 section 12.5.5).
         """
         if self._is_ours is None:
             self._is_ours = not handles_errors(self._app)
         if not self._is_ours:
             return None
-        body, written = self._write(error, vary)
+        body, written = self._write(error)
         headers = Headers()
         headers[:] = written  # a constructor looks at each of them anew, which takes twice as long
         return self._app.response_class([body], error.status, headers)
 
-    def _write(self, error: AuthError, vary: tuple[str, ...]) -> _Written:
-        key = (type(error), error.description, vary)
+    def _write(self, error: AuthError) -> _Written:
+        key = (type(error), error.description)
         written = self._written.get(key)
         if written is None:
             body = body_text(error).encode()
             headers = [*headers_of(error), ("Content-Length", str(len(body)))]
-            if vary:
-                headers.append(("Vary", ", ".join(vary)))
             written = body, headers
             if len(vars(error)) == 1 and len(self._written) < _MOST:
                 self._written[key] = written

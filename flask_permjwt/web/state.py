@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask, Request, Response, current_app, globals, request  # noqa: A004  # Flask's name for it
+from flask import Flask, current_app, globals, request  # noqa: A004  # Flask's name for it
 
 from flask_permjwt.errors import AuthError
 from flask_permjwt.policy.principal import Principal
@@ -42,9 +42,8 @@ if TYPE_CHECKING:
 EXTENSION: Final = "permjwt"
 REQUEST_KEY: Final = "_permjwt_state"
 CONTEXT: Final[Any] = getattr(globals, "_cv_request", None) or globals._cv_app  # noqa: SLF001  # as told below
-"""Where Flask keeps the request, and what it asked for by ``after_this_request``: in one context or the other, by
-its version. Flask's proxies cost several times as much, and every request would pay for them."""
-AFTER_KEY: Final = "_permjwt_after"
+"""Where Flask keeps the request: in one context or the other, by its version. Flask's proxies cost several times
+as much, and every request would pay for them."""
 _NOTHING: Final[frozenset[Any]] = frozenset()
 _current_request: Final = request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001  # documented by Werkzeug
 
@@ -74,7 +73,6 @@ class AppState:
     transport: Transport
     tokens: TokenFinder
     table: PolicyTable
-    finish_later: Callable[[Request], None]
     personal: PersonalTokens
     resource_metadata: ResourceMetadata
     renewals: Renewals
@@ -88,12 +86,10 @@ class RequestState:
     It is bound to the request object: ``g`` lives as long as the application context, which may outlive one
     request, and the next, anonymous one would be served as the previous user.
 
-    One is made for every request: what is not known yet stands on the class.
-
-    Args:
-        app: the state of the app that serves the request.
+    One is made for every guarded request: what is not known yet stands on the class, and no call makes it.
 
     Attributes:
+        app: the state of the app that serves the request; set by whoever makes one.
         principal: who it acts for, once resolved; anonymous when the credentials were not acceptable.
         refusal: why the principal is anonymous, once resolved.
         user: the user's row, once loaded.
@@ -101,13 +97,14 @@ class RequestState:
         routed: the view's arguments as routing matched them.
         enforced: something was enforced and granted.
         decided: the guarded wrappers that the hook has let pass, as long as they have not used that up.
-        vary: the headers that the response depends on.
-        finishes: they will be told to caches when the response is there.
+        vary: the headers that the response depends on; caches are told.
+        ticket_came: the request brought a ticket, whether it was good or not.
         source: where the access token was found, once resolved.
         renews: the access token came in a cookie that is past half its life and is to be renewed.
         token: that token, then; or what a ticket stood for.
     """
 
+    app: AppState
     principal: Principal | None = None
     refusal: AuthError | None = None
     user: Any = None
@@ -116,13 +113,10 @@ class RequestState:
     enforced: bool = False
     decided: frozenset[Any] = _NOTHING
     vary: tuple[str, ...] = ()
-    finishes: bool = False
+    ticket_came: bool = False
     source: Source | None = None
     renews: bool = False
     token: VerifiedToken | None = None
-
-    def __init__(self, app: AppState) -> None:
-        self.app: Final = app
 
     def uses_up(self, wrapper: Callable[..., Any]) -> bool:
         """Tell whether the hook has decided for a guarded wrapper; its decision is used up by the first call."""
@@ -132,17 +126,9 @@ class RequestState:
         self.decided = _NOTHING if len(decided) == 1 else decided - {wrapper}
         return True
 
-    def vary_on(self, header: str) -> None:
-        """Note that the response depends on a header of the request."""
-        if header not in self.vary:
-            self.vary = (*self.vary, header)
-        self.finish_later(_current_request())
-
-    def finish_later(self, incoming: Request) -> None:
-        """Have a request finished when its response is there: renewed, and told what it depends on."""
-        if not self.finishes:
-            self.finishes = True
-            self.app.finish_later(incoming)
+    def depends_on(self, headers: tuple[str, ...]) -> None:
+        """Note that the response depends on headers of the request."""
+        self.vary = (*self.vary, *[one for one in headers if one not in self.vary]) if self.vary else headers
 
 
 class NotSetUpError(RuntimeError):
@@ -177,18 +163,7 @@ def request_state() -> RequestState:
     if state is None:
         # Of the app that serves the request: within a context of another app, current_app is that one, and its
         # keys and users say nothing here.
-        state = attributes[REQUEST_KEY] = RequestState(app_state(CONTEXT.get().app))
+        state = attributes[REQUEST_KEY] = RequestState()
+        state.app = app_state(CONTEXT.get().app)
     assert isinstance(state, RequestState)  # noqa: S101  # the key is private to this function
     return state
-
-
-def run_after_request(incoming: Request, function: Callable[[Response], Response]) -> None:
-    """Have a function called with the response of a request, as ``after_this_request``, from any context.
-
-    A thread with a copy of the request's context (``copy_current_request_context``) has a list of its own there,
-    which nobody looks at.
-    """
-    functions = incoming.__dict__.get(AFTER_KEY)
-    if functions is None:  # the hook was not here
-        functions = CONTEXT.get()._after_request_functions  # noqa: SLF001  # as after_this_request, in half the time
-    functions.append(function)

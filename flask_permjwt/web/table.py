@@ -4,9 +4,11 @@ It is compiled when the first request comes, for then the routes are final. It k
 object: one that is put into ``app.view_functions`` later is compiled before it runs.
 """
 
+import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
+from types import FunctionType
 from typing import Final
 
 from flask import Flask
@@ -56,6 +58,7 @@ class Entry:
         fills: some guard, the view's own or one that it holds, is filled with the view's arguments.
         exact: permissions, holding which is enough, where that can be said: the look-up of most requests.
         is_live: it is that of a WebSocket, which lives on when the hook has decided.
+        is_open: there is nothing about it that the hook must do.
     """
 
     view: AnyCallable
@@ -68,6 +71,10 @@ class Entry:
     fills: bool = False
     exact: frozenset[str] | None = None
     is_live: bool = False
+    is_open: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_open", self.need is None and not self.wrappers and not self.fills)
 
     @property
     def declared(self) -> bool:
@@ -86,8 +93,11 @@ class PolicyTable:
     def __init__(self, app: Flask, *, default_deny: bool) -> None:
         self._app: Final = app
         self._default_deny: Final = default_deny
-        self._entries: dict[tuple[str, str], Entry] = {}
-        self._compiled_at = -1
+        self.entries: dict[tuple[str, str], Entry] = {}
+        """What is compiled, by endpoint and method: good while ``compiled_at`` is the count of declarations."""
+        self.plain: Final[set[AnyCallable]] = set()
+        """Functions that are no coroutine functions: the views among them that a decorator of ours has marked."""
+        self.compiled_at = -1
         self.is_compiled = False
         """Whether the app has served a request."""
         self._fault: ConfigurationError | None = None
@@ -105,36 +115,30 @@ class PolicyTable:
         return bool(self._app.url_value_preprocessors)
 
     def entry(self, endpoint: str, method: str) -> Entry:
-        """Return what is needed for a request; one look-up once the table is compiled.
+        """Return what is needed for a request; compiled now, unless ``entries`` hold it.
 
         Raises:
             ConfigurationError: the declarations contradict each other, or a guard guards nothing.
         """
-        if self._compiled_at == DECLARED[0]:
-            found = self._entries.get((endpoint, method))
-            if found is not None and found.view is self._app.view_functions.get(endpoint):
-                return found
-        return self._compile_late(endpoint, method)
-
-    def _compile_late(self, endpoint: str, method: str) -> Entry:
         with self._lock:
             now = DECLARED[0]
-            if self._compiled_at != now:
+            if self.compiled_at != now:
                 self._fault = None
                 try:
-                    self._entries = self.compile()
+                    self.entries = self.compile()
+                    self.plain.update(filter(_is_plain, (entry.view for entry in self.entries.values())))
                     self.is_compiled = True
                 except ConfigurationError as fault:
-                    self._entries, self._fault = {}, fault
-                self._compiled_at = now
+                    self.entries, self._fault = {}, fault
+                self.compiled_at = now
             if self._fault is not None:
                 raise ConfigurationError(str(self._fault))
-            found = self._entries.get((endpoint, method))
+            found = self.entries.get((endpoint, method))
             if found is None or found.view is not self._app.view_functions[endpoint]:
                 found = self._compile_entry(endpoint, method)
                 # A method that a client invented is not kept: it could invent any number.
-                if method in METHODS or (endpoint, method) in self._entries:
-                    self._entries[endpoint, method] = found
+                if method in METHODS or (endpoint, method) in self.entries:
+                    self.entries[endpoint, method] = found
             return found
 
     def compile(self) -> dict[tuple[str, str], Entry]:
@@ -339,6 +343,11 @@ def is_passing(functions: Iterable[object]) -> bool:
 def methods_of(rule: Route) -> list[str]:
     """Return the methods of a route; a rule without any takes them all."""
     return sorted(METHODS if rule.methods is None else rule.methods)
+
+
+def _is_plain(view: AnyCallable) -> bool:
+    is_marked = isinstance(view, FunctionType) and marks_of(view).owner != 0
+    return is_marked and not inspect.iscoroutinefunction(view)
 
 
 def _combine(guards: tuple[Guard, ...]) -> Need:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus, unquote_to_bytes
 
-from flask import Request, Response
+from flask import Request
 
 from flask_permjwt.accounts.tickets import LIFETIME, PREFIX, Tickets
 from flask_permjwt.errors import InvalidBodyError, InvalidRequestError, InvalidTokenError, NoTicketError
 from flask_permjwt.tokens.codec import VerifiedToken
-from flask_permjwt.web.state import run_after_request
+from flask_permjwt.web.state import request_state
 
 PARAMETER: Final = "ticket"
 
@@ -66,7 +66,7 @@ class PresentedTickets:
         if not found:
             return None
         _take_out(request)
-        run_after_request(request, _keep_to_itself)
+        request_state().ticket_came = True
         if len(found) > 1:
             raise InvalidRequestError("The request must bring one ticket.")
         # HEAD too: nobody sees what it answers, and the GET that it is to prepare would be refused.
@@ -112,10 +112,3 @@ def _ticket_in(part: str) -> str | None:
     name, _, value = part.partition("=")
     text = unquote_plus(value)
     return text if unquote_plus(name) == PARAMETER and text.startswith(PREFIX) else None
-
-
-def _keep_to_itself(response: Response) -> Response:
-    """Keep the answer out of caches, and its address out of the Referer of what the answer leads to."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response

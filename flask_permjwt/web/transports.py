@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from flask import Request, Response
+from werkzeug.datastructures import Headers
 from werkzeug.http import dump_cookie
 
 from flask_permjwt.errors import InvalidRequestError, TokenTooLargeError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # RFC 6750 section 2.1. The token's own grammar is narrower and is the codec's business.
 _B64TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _SCHEME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # What browsers keep of a cookie, its name and attributes included (RFC 6265 section 6.1).
 _COOKIE_LIMIT: Final = 4096
 
@@ -115,7 +116,7 @@ class Transport:
 
     def needs_csrf(self, request: Request) -> bool:
         """Tell whether a cookie alone is not enough: an unsafe method (RFC 9110 section 9.2.1)."""
-        return self._settings.csrf_protect and request.method not in _SAFE_METHODS
+        return self._settings.csrf_protect and request.method not in SAFE_METHODS
 
     def attach_cookies(self, response: Response, tokens: "IssuedTokens", root: str, prefix: str) -> None:
         """Set the four cookies of a login, or the two of an access token that was renewed.
@@ -141,10 +142,10 @@ class Transport:
             if value is not None:
                 self._set_cookie(response, name, value, path, max_age, readable=readable)
 
-    def sets_access_cookie(self, response: Response) -> bool:
-        """Tell whether a response sets or deletes the access cookie already."""
+    def sets_access_cookie(self, headers: Headers) -> bool:
+        """Tell whether the headers of a response set or delete the access cookie already."""
         start = f"{self._settings.access_cookie_name}="
-        return any(cookie.startswith(start) for cookie in response.headers.getlist("Set-Cookie"))
+        return any(cookie.startswith(start) for cookie in headers.getlist("Set-Cookie"))
 
     def clear_cookies(self, response: Response, root: str, prefix: str) -> None:
         """Delete the four cookies, with the attributes that they were set with."""

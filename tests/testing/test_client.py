@@ -109,6 +109,16 @@ def test_a_header_of_ones_own_wins_over_the_stand_in(permjwt_client):
     assert client.get("/reports", headers={"Authorization": "Bearer a.b.c"}).status_code == 401
 
 
+def test_a_stand_in_wins_over_cookies_that_were_seen_before(peopled):
+    app = peopled(token_locations=["cookies"])
+    alice = make_client(app).as_user("alice")
+    for _ in range(2):
+        assert alice.get("/reports").json["user"] == "alice"
+    carol = make_client(app).with_permissions("reports:read", user="carol")
+    carol.set_cookie("access_token", alice.get_cookie("access_token").value)
+    assert carol.get("/reports").json["user"] == "carol"
+
+
 def test_nothing_that_a_request_carries_makes_it_a_stand_in(permjwt_client):
     permjwt_client.with_permissions("reports:read")
     for name in ("flask_permjwt.testing.stand_in", "Flask-Permjwt.Testing.Stand-In"):

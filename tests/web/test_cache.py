@@ -1,5 +1,7 @@
 """The token cache behind real requests: it remembers a signature and never a decision."""
 
+import re
+
 import pytest
 
 from flask_permjwt import current_principal, requires_login, requires_permissions
@@ -160,3 +162,69 @@ def test_a_refresh_token_is_not_accepted_because_its_text_was_seen(make, token):
     client = app.test_client()
     for _ in range(2):
         assert client.get("/login", headers={"Authorization": f"Bearer {refresh}"}).status_code == 401
+
+
+@pytest.fixture(params=["header", "cookie"])
+def brought(request, token):
+    """What a request brings: a token in the header, or in cookies with its CSRF value."""
+
+    def bring(app, *permissions, **claims):
+        text = token(app, *permissions, csrf="value", **claims)
+        if request.param == "header":
+            return {"Authorization": f"Bearer {text}"}
+        return {"Cookie": f"theme=dark; access_token={text}", "X-CSRF-TOKEN": "value"}
+
+    return bring
+
+
+def test_whatever_it_came_in_time_and_permissions_are_judged_on_every_request(make, brought, clock):
+    app = make()
+    client = app.test_client(use_cookies=False)
+    rich = brought(app, "a", nbf=clock.now, exp=clock.now + 60)
+    poor = brought(app, "b", exp=clock.now + 60)
+    for _ in range(3):
+        assert client.post("/read", headers=rich).status_code == 200
+        assert client.post("/read", headers=poor).status_code == 403
+    for moment, status in ((-1, 401), (0, 200), (59, 200), (60, 401), (59, 200)):
+        clock.now = 1_000_000 + moment
+        assert client.post("/read", headers=rich).status_code == status
+
+
+def test_whatever_it_came_in_what_was_revoked_is_refused_at_once(make, brought):
+    app = make()
+    client, headers = app.test_client(use_cookies=False), brought(app, "a")
+    permjwt = app.extensions["test_permjwt"]
+    for _ in range(3):
+        assert client.post("/read", headers=headers).status_code == 200
+    with app.app_context():
+        permjwt.revocations.revoke_token(re.split("Bearer |=", next(iter(headers.values())))[-1])
+        permjwt.users.commit()
+    assert client.post("/read", headers=headers).status_code == 401
+
+
+def test_a_header_wins_over_cookies_that_were_seen_before(make, token):
+    app = make()
+    client = app.test_client(use_cookies=False)
+    cookies = {"Cookie": f"access_token={token(app, 'a', csrf='value')}", "X-CSRF-TOKEN": "value"}
+    for _ in range(2):
+        assert client.post("/read", headers=cookies).status_code == 200
+    poor = {"Authorization": f"Bearer {token(app, 'b')}"}
+    for _ in range(2):
+        assert client.post("/read", headers=cookies | poor).status_code == 403
+    assert client.post("/read", headers=cookies | {"Authorization": "Bearer a b"}).status_code == 400
+    # Another scheme is none of ours, and switches no CSRF value off.
+    other = {"Authorization": "Basic dXNlcjpwYXNz"}
+    assert client.post("/read", headers=cookies | other).status_code == 200
+    for wrong in ({"X-CSRF-TOKEN": ""}, {"X-CSRF-TOKEN": "other"}, {"X-CSRF-TOKEN": "valu\xe9"}):
+        assert client.post("/read", headers=cookies | wrong).status_code == 401
+        assert client.post("/read", headers=cookies | other | wrong).status_code == 401
+
+
+def test_a_ticket_wins_over_cookies_that_were_seen_before(make, token):
+    app = make(tickets=True)
+    client = app.test_client(use_cookies=False)
+    cookies = {"Cookie": f"access_token={token(app, 'a')}"}
+    for _ in range(2):
+        assert client.get("/read", headers=cookies).status_code == 200
+    answer = client.get("/read?ticket=pjwtt_" + "a" * 43, headers=cookies)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (401, "no-store")

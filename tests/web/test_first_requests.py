@@ -5,23 +5,9 @@ from threading import Barrier, Thread
 from flask import Flask
 from werkzeug.exceptions import NotFound
 
-from flask_permjwt.web.finish import Finisher, finish_response
 from flask_permjwt.web.refusals import handles_errors
 
 ROUNDS = 300
-
-
-class Meeting(list):
-    """A list; while somebody looks whether it is empty, another thread comes."""
-
-    def __init__(self, other):
-        super().__init__([lambda response: response])
-        self.other = other
-
-    def __len__(self):
-        other, self.other = self.other, lambda: None
-        other()
-        return 1
 
 
 class Searched(dict):
@@ -64,30 +50,6 @@ def together(make, *work):
     return raised
 
 
-def test_of_two_first_requests_neither_fails_and_responses_are_finished_once():
-    app = bare()
-    finisher = Finisher(app)
-    app.after_request_funcs["pages"] = Meeting(finisher.prepare)
-    finisher.prepare()
-    assert app.after_request_funcs[None] == [finish_response]
-
-
-def test_who_sees_that_responses_are_finished_may_rely_on_it():
-    app, seen = bare(), []
-    finisher = Finisher(app)
-
-    class Watched(dict):
-        def __setitem__(self, key, value):
-            seen.append((finisher.is_prepared, finisher._is_registered))
-            super().__setitem__(key, value)
-
-    app.after_request_funcs = Watched(pages=[lambda response: response])
-    finisher = Finisher(app)
-    finisher.prepare()
-    assert seen == [(False, False)]
-    assert (finisher.is_prepared, finisher._is_registered) == (True, True)
-
-
 def test_a_refusal_is_answered_while_flask_looks_for_a_handler_in_another_thread():
     app = bare()
     spec = app.error_handler_spec
@@ -96,17 +58,8 @@ def test_a_refusal_is_answered_while_flask_looks_for_a_handler_in_another_thread
 
 
 def test_first_requests_that_come_together_raise_nothing():
-    def make():
-        app = bare()
-        for number in range(20):
-            app.after_request_funcs[f"pages{number}"] = []
-        app.after_request_funcs["last"] = [lambda response: response]
-        return app, Finisher(app)
-
-    def ask(pair):
-        app, finisher = pair
-        finisher.prepare()
+    def ask(app):
         app._find_error_handler(NotFound(), ["one", "another"])
         handles_errors(app)
 
-    assert together(make, *[ask] * 4) == []
+    assert together(bare, *[ask] * 4) == []

@@ -524,10 +524,10 @@ def test_invented_methods_fill_no_memory(app):
     app.endpoint("any")(lambda: "open")
     client = app.test_client()
     client.get("/any")
-    before = len(app_state(app).table._entries)
+    before = len(app_state(app).table.entries)
     for number in range(50):
         client.open("/any", method=f"METHOD{number}")
-    assert len(app_state(app).table._entries) == before
+    assert len(app_state(app).table.entries) == before
 
 
 def test_a_view_without_attributes_takes_nothing_down(app, guarded_by):
