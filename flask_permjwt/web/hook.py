@@ -45,8 +45,9 @@ def make_hook(  # noqa: C901  # every request pays for a call
         if state is None:
             if entry.is_open:
                 return None
-            state = attributes[REQUEST_KEY] = RequestState()
+            state = RequestState()
             state.app = app_state
+            attributes[REQUEST_KEY] = state
         state.entry = entry
         if entry.fills and not table.values_may_change:
             state.routed = dict(incoming.view_args or {})

@@ -163,7 +163,8 @@ def request_state() -> RequestState:
     if state is None:
         # Of the app that serves the request: within a context of another app, current_app is that one, and its
         # keys and users say nothing here.
-        state = attributes[REQUEST_KEY] = RequestState()
-        state.app = app_state(CONTEXT.get().app)
+        made = RequestState()
+        made.app = app_state(CONTEXT.get().app)
+        state = attributes.setdefault(REQUEST_KEY, made)  # another thread of the request may have been faster
     assert isinstance(state, RequestState)  # noqa: S101  # the key is private to this function
     return state

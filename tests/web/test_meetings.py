@@ -2,6 +2,8 @@
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from flask import Blueprint, Flask, Response, copy_current_request_context, make_response, request
@@ -17,6 +19,7 @@ from flask_permjwt import (
     requires_login,
     requires_permissions,
 )
+from flask_permjwt.web import state
 
 
 @pytest.fixture
@@ -137,6 +140,30 @@ def test_a_ticket_that_only_a_thread_looked_at_keeps_the_answer_out_of_caches(ma
     answer = app.test_client().get("/hello?ticket=pjwtt_" + "a" * 43)
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_two_threads_that_ask_first_in_one_request_find_the_same_and_all_of_it(app, monkeypatch):
+    together, look = Barrier(2), state.app_state
+
+    def look_together(*given):
+        with suppress(BrokenBarrierError):
+            together.wait(timeout=1)
+        return look(*given)
+
+    def ask():
+        found = state.request_state()
+        return id(found), found.app is look()
+
+    @app.get("/hello")
+    @public("greets everybody")
+    def hello():
+        asking = [copy_current_request_context(ask) for _ in range(2)]
+        with ThreadPoolExecutor(2) as pool, monkeypatch.context() as patched:
+            patched.setattr(state, "app_state", look_together)
+            found = [waiting.result() for waiting in [pool.submit(one) for one in asking]]
+        return {"states": len({one for one, _ in found}), "ours": [ours for _, ours in found]}
+
+    assert app.test_client().get("/hello").json == {"states": 1, "ours": [True, True]}
 
 
 def test_a_response_that_is_given_to_everybody_stays_as_it_is_but_for_vary(app, token):

@@ -9,7 +9,14 @@ from flask import Blueprint, Flask
 from flask.views import MethodView, View
 from werkzeug.routing import Rule
 
-from flask_permjwt import ConfigurationError, protect, public, requires_login, requires_permissions
+from flask_permjwt import (
+    ConfigurationError,
+    has_permissions,
+    protect,
+    public,
+    requires_login,
+    requires_permissions,
+)
 from flask_permjwt.web.census import take_census
 from flask_permjwt.web.state import app_state
 
@@ -349,6 +356,20 @@ def test_without_init_app_a_guard_is_closed_and_names_the_remedy():
     app = Flask(__name__)
     app.testing = True
     app.get("/reports")(guard(lambda: "secret"))
+    with pytest.raises(RuntimeError, match="init_app"):
+        app.test_client().get("/reports")
+
+
+def test_without_init_app_the_remedy_is_named_however_often_somebody_asks():
+    app = Flask(__name__)
+    app.testing = True
+
+    @app.get("/reports")
+    def reports():
+        with pytest.raises(RuntimeError, match="init_app"):
+            has_permissions("reports:read")
+        return f"{has_permissions('reports:read')}"
+
     with pytest.raises(RuntimeError, match="init_app"):
         app.test_client().get("/reports")
 
