@@ -29,8 +29,8 @@ def spare_the_look(app: Flask, plain: set[AnyCallable]) -> None:
         try:
             if func in plain:
                 return func
-        except TypeError:
-            pass  # a callable object that is no key, and none of these
+        except Exception:  # noqa: BLE001, S110  # a callable object that is no key, whatever it raises, and none of these
+            pass
         return look(func)
 
     app.ensure_sync = ensure_sync  # type: ignore[method-assign]  # to be overridden, as its documentation has it

@@ -9,6 +9,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_permjwt import PermJWT, public, requires_login, requires_permissions
+from flask_permjwt.web.state import app_state
 
 
 @pytest.fixture
@@ -102,6 +103,23 @@ def test_a_view_that_is_no_key_of_a_dictionary_is_called(app):
         def __call__(self):
             return "called"
 
+    app.add_url_rule("/x", "x", View())
+    assert app.test_client().get("/x").text == "called"
+
+
+@pytest.mark.parametrize("fails", ["__hash__", "__eq__"])
+def test_a_view_that_fails_where_it_is_looked_up_is_called(app, fails):
+    class View:
+        def __hash__(self):
+            return hash(next(iter(app_state(app).table.plain)))
+
+        def __call__(self):
+            return "called"
+
+    def fail(*_):
+        raise RuntimeError
+
+    setattr(View, fails, fail)
     app.add_url_rule("/x", "x", View())
     assert app.test_client().get("/x").text == "called"
 
