@@ -97,6 +97,7 @@ class PolicyTable:
         """What is compiled, by endpoint and method: good while ``compiled_at`` is the count of declarations."""
         self.plain: Final[set[AnyCallable]] = set()
         """Functions that are no coroutine functions: the views among them that a decorator of ours has marked."""
+        self._plain_views: set[AnyCallable] = set()
         self.compiled_at = -1
         self.is_compiled = False
         """Whether the app has served a request."""
@@ -126,7 +127,7 @@ class PolicyTable:
                 self._fault = None
                 try:
                     self.entries = self.compile()
-                    self.plain.update(filter(_is_plain, (entry.view for entry in self.entries.values())))
+                    self._note_plain()
                     self.is_compiled = True
                 except ConfigurationError as fault:
                     self.entries, self._fault = {}, fault
@@ -140,6 +141,13 @@ class PolicyTable:
                 if method in METHODS or (endpoint, method) in self.entries:
                     self.entries[endpoint, method] = found
             return found
+
+    def _note_plain(self) -> None:
+        views = {entry.view for entry in self.entries.values() if _is_plain(entry.view)}
+        # Those whose place another took are not kept alive.
+        self.plain.difference_update(self._plain_views - views)
+        self.plain.update(views)
+        self._plain_views = views
 
     def compile(self) -> dict[tuple[str, str], Entry]:
         """Compile every route of the app, as it is now.

@@ -1,8 +1,10 @@
 """Flask looks at no function that this library made or looked at; whatever else it calls, it looks at as ever."""
 
 import functools
+import gc
 import inspect
 import secrets
+from weakref import ref
 
 import pytest
 from flask import Flask
@@ -94,6 +96,20 @@ def test_a_coroutine_function_that_takes_the_place_of_a_guarded_view_is_looked_a
     app.view_functions["x"] = second
     assert client.get("/x", **bearer(app)).text == "second"
     assert client.get("/x").status_code == 401
+
+
+def test_a_view_whose_place_another_took_is_forgotten(app, bearer):
+    def take_place():
+        view = requires_login(lambda: "x")
+        app.view_functions["x"] = view
+        assert app.test_client().get("/x", **bearer(app)).text == "x"
+        return ref(view)
+
+    app.add_url_rule("/x", "x", lambda: "first")
+    first = take_place()
+    take_place()
+    gc.collect()
+    assert first() is None
 
 
 def test_a_view_that_is_no_key_of_a_dictionary_is_called(app):
