@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Response, request
@@ -30,6 +31,9 @@ def register_finish(app: Flask, app_state: AppState) -> None:
     Flask looks at each function that is to run after a request for being a coroutine, and Werkzeug copies each
     header of a response: together that is more than all the rest of a request with a cookie.
     """
+    if getattr(app.wsgi_app, "__func__", None) is not Flask.wsgi_app:
+        _finish_within(app, app_state)
+        return
     serve, context_of_request = app.wsgi_app, CONTEXT.get
 
     def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
@@ -37,19 +41,42 @@ def register_finish(app: Flask, app_state: AppState) -> None:
             try:
                 state: RequestState | None = context_of_request().request.__dict__.get(REQUEST_KEY)
             except (LookupError, RuntimeError):
-                state = None  # what is wrapped in between may answer without Flask
+                state = None  # a response of the app's own kind may begin when Flask is done with it
             # Of another app, where that is asked within a request of its own.
             if state is not None and (state.vary or state.ticket_came) and state.app is app_state:
-                # The lines may be those of a response that everybody is given: they stay as they are.
-                if state.ticket_came or state.renews:
-                    lines = _for_one(lines, state)
-                if state.vary:
-                    lines = _varied(lines, state.vary)
+                lines = _finished(lines, state)
             return start_response(status, lines, exc_info) if exc_info else start_response(status, lines)
 
         return serve(environ, start)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]  # as Flask's documentation has it
+
+
+def _finish_within(app: Flask, app_state: AppState) -> None:
+    """Finish the responses of an app that something is wrapped around already.
+
+    That may keep responses for others, or hold them back until Flask has forgotten the request: what it is given
+    must be whole.
+    """
+    finalize, context_of_request = app.finalize_request, CONTEXT.get
+
+    def finalize_request(*given: Any, **named: Any) -> Response:
+        response = finalize(*given, **named)
+        state: RequestState | None = context_of_request().request.__dict__.get(REQUEST_KEY)
+        if state is not None and (state.vary or state.ticket_came) and state.app is app_state:
+            lines = _finished(response.headers.to_wsgi_list(), state)
+            response = copy(response)
+            response.headers = Headers(lines)
+        return response
+
+    app.finalize_request = finalize_request  # type: ignore[method-assign]  # Flask's own is called
+
+
+def _finished(lines: Lines, state: RequestState) -> Lines:
+    # The lines may be those of a response that everybody is given: they stay as they are.
+    if state.ticket_came or state.renews:
+        lines = _for_one(lines, state)
+    return _varied(lines, state.vary) if state.vary else lines
 
 
 def _for_one(lines: Lines, state: RequestState) -> Lines:

@@ -91,6 +91,73 @@ def test_what_is_wrapped_in_between_may_answer_without_flask():
         assert client.get("/health").headers.get("Vary") is None
 
 
+def keeping(inner):
+    """Return a middleware that gives everybody what one was given, unless it is told what that depended on."""
+    kept = {}
+
+    def keep(environ, start_response):
+        path, told = environ["PATH_INFO"], []
+        if path not in kept:
+            body = b"".join(inner(environ, lambda *given: told.append(given)))
+            status, lines = told[-1]
+            if {name for name, _ in lines} & {"Vary", "Cache-Control"}:
+                start_response(status, lines)
+                return [body]
+            kept[path] = status, lines, body
+        status, lines, body = kept[path]
+        start_response(status, lines)
+        return [body]
+
+    return keep
+
+
+class Holding(Flask):
+    """An app that holds each response back until all of it is there."""
+
+    def wsgi_app(self, environ, start_response):
+        return keeping(super().wsgi_app)(environ, start_response)
+
+
+@pytest.mark.parametrize("kind", [Flask, Holding])
+def test_what_was_wrapped_around_the_app_before_is_told_what_a_response_depends_on(kind, token):
+    app, now = kind(__name__, static_folder=None), [1_800_000_000]
+    app.config.update(SECRET_KEY=secrets.token_urlsafe(64), SQLALCHEMY_DATABASE_URI="sqlite://")
+    app.config.update(PERMJWT_TICKETS=True, PERMJWT_COOKIE_SLIDING=True, PERMJWT_COOKIE_SECURE=False)
+    if kind is Flask:
+        app.wsgi_app = keeping(app.wsgi_app)
+    permjwt = PermJWT(app, db=SQLAlchemy(app), clock=lambda: now[0])
+    app.register_blueprint(permjwt.auth_blueprint, url_prefix="/auth")
+    shared = Response("x")
+    app.get("/x", endpoint="x")(requires_login(lambda: shared))
+    app.get("/open", endpoint="open")(lambda: "open")
+    with app.app_context():
+        app.extensions["sqlalchemy"].create_all()
+        permjwt.users.create("alice", "correct horse battery staple")
+        permjwt.users.commit()
+    browser, nobody = app.test_client(), app.test_client()
+    body = {"username": "alice", "password": "correct horse battery staple", "delivery": "cookie"}
+    assert browser.post("/auth/login", json=body).status_code == 200
+    assert browser.get("/x").headers.getlist("Vary") == ["Cookie"]
+    assert nobody.get("/x").status_code == 401
+    assert "Vary" not in nobody.get("/open").headers
+    assert nobody.get("/x?ticket=pjwtt_" + "a" * 43).headers["Cache-Control"] == "no-store"
+    now[0] += 500
+    answer = browser.get("/x")
+    renewed = [one.split("=")[0] for one in answer.headers.getlist("Set-Cookie")]
+    assert renewed == ["access_token", "csrf_access_token"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert {name for name, _ in shared.headers} == {"Content-Type", "Content-Length"}
+
+
+def test_a_response_may_begin_when_flask_is_done_with_it(app, browser):
+    class Late(Response):
+        def __call__(self, environ, start_response):
+            yield from super().__call__(environ, start_response)
+
+    app.get("/x", endpoint="x")(requires_login(lambda: Late("late")))
+    assert browser.get("/x").text == "late"
+
+
 def test_an_answer_that_is_asked_for_within_another_is_told_apart(make_app, token):
     inner, outer = make_app(), make_app()
     inner.get("/who", endpoint="who")(lambda: name())  # noqa: PLW0108  # a guard marks the function itself
