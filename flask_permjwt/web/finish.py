@@ -44,7 +44,11 @@ def register_finish(app: Flask, app_state: AppState) -> None:
                 state = None  # a response of the app's own kind may begin when Flask is done with it
             # Of another app, where that is asked within a request of its own.
             if state is not None and (state.vary or state.ticket_came) and state.app is app_state:
-                lines = _finished(lines, state)
+                # The lines may be those of a response that everybody is given: they stay as they are.
+                if state.ticket_came or state.renews:
+                    lines = _for_one(lines, state)
+                if state.vary:
+                    lines = _varied(lines, state.vary)
             return start_response(status, lines, exc_info) if exc_info else start_response(status, lines)
 
         return serve(environ, start)
@@ -63,20 +67,18 @@ def _finish_within(app: Flask, app_state: AppState) -> None:
     def finalize_request(*given: Any, **named: Any) -> Response:
         response = finalize(*given, **named)
         state: RequestState | None = context_of_request().request.__dict__.get(REQUEST_KEY)
-        if state is not None and (state.vary or state.ticket_came) and state.app is app_state:
-            lines = _finished(response.headers.to_wsgi_list(), state)
-            response = copy(response)
+        if state is None or state.app is not app_state:
+            return response
+        if state.ticket_came or state.renews:
+            # The view may give one response to everybody: what is for one of them is not written to it.
+            lines, response = _for_one(response.headers.to_wsgi_list(), state), copy(response)
             response.headers = Headers(lines)
+        if state.vary:
+            name, value = _varied(response.headers.to_wsgi_list(), state.vary)[-1]
+            response.headers[name] = value
         return response
 
     app.finalize_request = finalize_request  # type: ignore[method-assign]  # Flask's own is called
-
-
-def _finished(lines: Lines, state: RequestState) -> Lines:
-    # The lines may be those of a response that everybody is given: they stay as they are.
-    if state.ticket_came or state.renews:
-        lines = _for_one(lines, state)
-    return _varied(lines, state.vary) if state.vary else lines
 
 
 def _for_one(lines: Lines, state: RequestState) -> Lines:
@@ -110,7 +112,7 @@ def _renewed(lines: Lines, state: RequestState, principal: Principal) -> Lines:
 
 
 def _varied(lines: Lines, named: tuple[str, ...]) -> Lines:
-    """Say that the response depends on headers of the request (RFC 9110 section 12.5.5)."""
+    """Say in the last line that the response depends on headers of the request (RFC 9110 section 12.5.5)."""
     for name, _ in lines:
         if len(name) == 4 and name.lower() == "vary":  # noqa: PLR2004  # letters in Vary
             break
