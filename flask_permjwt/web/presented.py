@@ -186,7 +186,10 @@ class AccessTokens:
                 if not seen.csrf or not compare_digest(seen.csrf, repeated):
                     return None
             state.source, vary = _COOKIE, self.vary_with_cookies
-        state.vary += vary
+        if state.vary:
+            state.depends_on(vary)
+        else:
+            state.vary = vary
         state.principal = principal
         return principal
 

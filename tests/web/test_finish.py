@@ -70,6 +70,18 @@ def test_an_app_whose_answers_depend_on_no_header_but_authorization_is_not_wrapp
     assert "wsgi_app" in vars(make_app(token_locations=["headers"], tickets=False, header_name="X-Token"))
 
 
+def test_who_looks_twice_says_so_once(app, browser):
+    def twice():
+        app.preprocess_request()
+        return "x"
+
+    # Of what lives on, the hook asks anew each time.
+    app.add_url_rule("/x", "x", requires_login(twice), websocket=True)
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    answer = browser.get("/x", base_url="ws://localhost", headers=upgrade)
+    assert (answer.text, answer.headers.getlist("Vary")) == ("x", ["Cookie"])
+
+
 def test_what_is_wrapped_in_between_may_answer_without_flask():
     app = Flask(__name__, static_folder=None)
     app.config.update(SECRET_KEY=secrets.token_urlsafe(64), SQLALCHEMY_DATABASE_URI="sqlite://")
