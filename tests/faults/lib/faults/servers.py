@@ -174,8 +174,18 @@ class PostgreSQL(Database):
         self.administer(f"CREATE DATABASE {name} OWNER app")
 
     def set_read_only(self, on):
-        self.administer(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if on else 'off'}")
+        wanted = "on" if on else "off"
+        self.administer(f"ALTER SYSTEM SET default_transaction_read_only = {wanted}")
         self.administer("SELECT pg_reload_conf()")
+        # That only asks for it. Who connects anew sees when it is done, and when all others were told.
+        until = time.monotonic() + _PATIENCE
+        engine = create_engine(self.admin_url(None), poolclass=NullPool)
+        while time.monotonic() < until:
+            with engine.connect() as connection:
+                if connection.scalar(text("SHOW default_transaction_read_only")) == wanted:
+                    return
+            time.sleep(0.02)
+        raise RuntimeError(f"default_transaction_read_only does not become {wanted}")
 
 
 class MariaDB(Database):
