@@ -28,6 +28,9 @@ def enforce_call(
 
     Templates are filled again even for the call that the hook decided for, with what routing matched for the
     arguments that Flask passes on and with what a decorator in between passes in their place.
+
+    Raises:
+        HTTPException: as ``enforce``.
     """
     decided = bool(guard.fields) and is_decided(wrapper)
     state = request_state()

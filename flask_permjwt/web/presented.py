@@ -181,10 +181,9 @@ class AccessTokens:
         if header:
             state.source, vary = _HEADER, self.vary
         else:
-            if self._csrf_protect and request.method not in SAFE_METHODS:
-                repeated = environ.get(self._csrf_key, "").encode("latin-1", "replace")
-                if not seen.csrf or not compare_digest(seen.csrf, repeated):
-                    return None
+            unsafe = self._csrf_protect and request.method not in SAFE_METHODS
+            if unsafe and not _repeats(seen.csrf, environ.get(self._csrf_key, "")):
+                return None
             state.source, vary = _COOKIE, self.vary_with_cookies
         if state.vary:
             state.depends_on(vary)
@@ -365,8 +364,12 @@ def check_csrf(transport: Transport, request: Request, token: VerifiedToken) -> 
 
 
 def _check_csrf(bound: bytes, repeated: str) -> None:
-    if not bound or not compare_digest(bound, repeated.encode("latin-1", "replace")):
+    if not _repeats(bound, repeated):
         raise CsrfError
+
+
+def _repeats(bound: bytes, repeated: str) -> bool:
+    return bool(bound) and compare_digest(bound, repeated.encode("latin-1", "replace"))
 
 
 def _vary(settings: Settings) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ class RequestState:
         decided = self.decided
         if wrapper not in decided:
             return False
-        self.decided = _NOTHING if len(decided) == 1 else decided - {wrapper}
+        self.decided = decided - {wrapper}
         return True
 
     def depends_on(self, headers: tuple[str, ...]) -> None:

@@ -124,5 +124,5 @@ def test_who_is_denied_is_answered_by_the_last_two(ask, name):
 def test_where_nothing_is_needed_no_token_is_looked_for(ask):
     status, entered = ask("/open", ask.log_in("alice"))
     assert status == 200
-    assert FACE[0] in entered
+    assert entered == [END, "web/plain.py", FACE[0]], entered
     assert not {"web/presented.py", DECISION} & set(entered)

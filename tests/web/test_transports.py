@@ -2,6 +2,7 @@
 
 import pytest
 from flask import after_this_request
+from flask.globals import request_ctx
 
 from flask_permjwt import check_permissions, current_principal, current_user, public, requires_login
 from flask_permjwt.web.transports import Credential, Source
@@ -177,6 +178,22 @@ def test_caches_are_told_also_where_another_response_takes_the_place_of_the_view
     for path in ("/closed", "/asks"):
         answer = client.get(path, headers={"Cookie": "access_token=x"})
         assert answer.headers.getlist("Vary") == ["Cookie"]
+
+
+def test_what_depends_on_nobody_runs_nothing_at_its_end(app, bearer):
+    seen = []
+
+    def note():
+        seen.append(list(request_ctx._after_request_functions))
+        return "seen"
+
+    app.get("/open", endpoint="open")(lambda: note())  # noqa: PLW0108  # a guard marks the function itself
+    app.get("/closed", endpoint="closed")(requires_login(lambda: note()))  # noqa: PLW0108  # as above
+    client = app.test_client()
+    client.get("/open", headers={"Cookie": "access_token=x"})
+    client.get("/closed", **bearer(app))
+    assert seen == [[], []]
+    assert not any(app.after_request_funcs.values())
 
 
 def test_an_anonymous_principal_is_false(app, bearer):
